@@ -1,0 +1,261 @@
+"""The frozen core types that pass between stages. Standard library only; rows are never in them, only names of tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from consolidate.errors import Location
+
+
+class SourceKind(StrEnum):
+    """How a legacy store is read. One extractor a kind, never one a bot."""
+
+    POSTGRES = "postgres"
+    SQLITE = "sqlite"
+    SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTable:
+    """Where the rows of one table of a snapshot source are: files by name, and for JSON the path of the row list.
+
+    `files` is a glob on the file's name (`trade_log*.json`). `rows` names the member that lists the rows (None: the document
+    itself is the one row). `carry` names members of the document that every row gets as columns of its own.
+    """
+
+    name: str
+    files: str
+    format: str  # "json" | "csv"
+    rows: str | None = None
+    carry: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractRequest:
+    """What to read of one source. `tables` are staged; `count_only` are counted but never read (ignored tables)."""
+
+    source: str
+    kind: SourceKind
+    tables: tuple[str, ...]
+    count_only: tuple[str, ...] = ()
+    dsn: str | None = field(default=None, repr=False)
+    path: Path | None = None
+    schema: str | None = None
+    snapshots: tuple[SnapshotTable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedColumn:
+    """One column of a staged table: its name, and the type its store declares for it (lower case; "" if none)."""
+
+    name: str
+    stored_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedTable:
+    """A source table as stored, in DuckDB: `relation` holds `"#row"` BIGINT (1, 2, …), each column as VARCHAR under its own
+    name (null = null in the store), and, where `classed`, `"<column>#class"` VARCHAR with the storage class of each cell.
+
+    SQLite classes: integer, real, text, blob (the VARCHAR is upper-case hex), null. JSON classes: string, number, boolean,
+    object, array (the VARCHAR is the JSON text, numbers as written), null, absent. `rows` was counted by the store itself.
+    """
+
+    source: str
+    table: str
+    relation: str
+    columns: tuple[StagedColumn, ...]
+    rows: int
+    classed: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadTable:
+    """A table of the store that was counted but not read: one the mapping ignores, or one that it does not know."""
+
+    source: str
+    table: str
+    rows: int
+    kind: str  # "table" | "view"
+    columns: tuple[StagedColumn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedSource:
+    """What an extractor returns: one consistent moment of one source. `origin` says where, without secrets."""
+
+    source: str
+    kind: SourceKind
+    origin: str
+    tables: tuple[StagedTable, ...]
+    unread: tuple[UnreadTable, ...]
+    bytes_read: int
+
+
+class RejectCode(StrEnum):
+    """The published, closed list of reasons for which a source row is rejected; README § Reject codes."""
+
+    NULL_KEY = "null_key"
+    DUPLICATE_KEY = "duplicate_key"
+    STORAGE_CLASS = "storage_class"
+    BAD_VALUE = "bad_value"
+    NOT_FINITE = "not_finite"
+    NUL_BYTE = "nul_byte"
+    BAD_JSON = "bad_json"
+    AMBIGUOUS_TIME = "ambiguous_time"
+    SKIPPED_TIME = "skipped_time"
+    UNMAPPED_VALUE = "unmapped_value"
+    UNKNOWN_BOT = "unknown_bot"
+    MISSING_VALUE = "missing_value"
+    INEXACT = "inexact"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_LONG = "too_long"
+    CHECK_VIOLATION = "check_violation"
+    DUPLICATE_TARGET = "duplicate_target"
+    MISSING_REFERENCE = "missing_reference"
+    REJECTED_REFERENCE = "rejected_reference"
+    UNMATCHED_CLOSE = "unmatched_close"
+    UNOBSERVED_CLOSE = "unobserved_close"
+    SOURCE_CONFLICT = "source_conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """One source row that failed, as the report shows it. `value` is the cell as stored, None for null."""
+
+    source: str
+    table: str
+    key: str
+    code: RejectCode
+    column: str | None
+    value: str | None
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a stage is, told while it works. `total` is None where the store does not say how much there is."""
+
+    stage: str  # "extract" | "transform" | "diff" | "load" | "reconcile"
+    subject: str  # "momentum.trades" or "trading.trades"
+    done: int
+    total: int | None
+    unit: str = "rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCounts:
+    """The balance sheet of one source table: read = mapped + merged + rejected + filtered + archived, or it is an error."""
+
+    source: str
+    table: str
+    read: int
+    mapped: int = 0
+    merged: int = 0
+    rejected: int = 0
+    filtered: int = 0
+    archived: int = 0
+
+    @property
+    def residue(self) -> int:
+        """Rows that nothing accounts for; never anything but 0 in a run that goes on."""
+        return self.read - self.mapped - self.merged - self.rejected - self.filtered - self.archived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCounts:
+    """What a load does to one target table for one bot (None: rows that belong to no bot, such as shared candles)."""
+
+    table: str
+    bot_id: str | None
+    candidate: int
+    insert: int
+    update: int
+    unchanged: int
+    conflict: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectGroup:
+    """All rejects of one source table with one code in one column: how many, and the first of them by key."""
+
+    count: int
+    example: Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """What a `round(x, n)` of a mapping changed: how many values, and the largest absolute change (a decimal as text)."""
+
+    source: str
+    table: str
+    target: str
+    column: str
+    rows: int
+    largest_change: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A control total: the same measure taken on both sides. Decimals are text; `difference` is target − source."""
+
+    table: str
+    bot_id: str | None
+    measure: str
+    source_value: str | None
+    rejected_value: str | None
+    target_value: str | None
+    difference: str | None
+    status: str  # "equal" | "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotMoney:
+    """The money of one bot after the run, as the person checks it first: decimals as text, None = not recorded."""
+
+    bot_id: str
+    trades: int
+    open_positions: int
+    pnl_usd: str | None
+    fees: str | None
+    equity: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person should know that does not refuse the load. `code` is stable, `message` one sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Everything a command has to tell, for people and machines alike; see `consolidate.report`."""
+
+    command: str
+    run_id: str
+    status: str  # "planned" | "loaded" | "refused" | "failed"
+    exit_code: int
+    run_dir: Path
+    target: str  # where the rows went, without secrets
+    sources: tuple[SourceCounts, ...] = ()
+    targets: tuple[TargetCounts, ...] = ()
+    rejects: tuple[Reject, ...] = ()  # at most 1,000
+    reject_groups: tuple[RejectGroup, ...] = ()  # all of them
+    rejects_file: Path | None = None  # JSON lines, all of them
+    max_rejects: int = 0
+    accepted_codes: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
+    roundings: tuple[Rounding, ...] = ()
+    money: tuple[BotMoney, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    problems: tuple[str, ...] = ()  # why a run was refused or failed, as printed
+    seconds: tuple[tuple[str, float], ...] = ()
