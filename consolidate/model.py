@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from consolidate.errors import Location
+    from consolidate.errors import Location, Problem
 
 
 class SourceKind(StrEnum):
@@ -234,6 +234,47 @@ class Notice:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedColumn:
+    """What a column of a store holds. Texts are as stored; `covered`: the mapping declares or ignores it.
+
+    `stored_type` is what the store declares, `declared` what the mapping does (None: nothing). `nulls` is None where the
+    table was not read. `classes` counts the storage classes; `distinct` the values (None: null), if they are few.
+    """
+
+    name: str
+    stored_type: str
+    declared: str | None = None
+    covered: bool
+    nulls: int | None = None
+    classes: tuple[tuple[str, int], ...] = ()
+    distinct: tuple[tuple[str | None, int], ...] = ()
+    minimum: str | None = None
+    maximum: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedTable:
+    """A table, view or file of a store, and whether the mapping says what becomes of it."""
+
+    name: str
+    kind: str  # "table" | "view" | "file"
+    rows: int
+    covered: str  # "mapped" | "ignored" | "unknown"
+    columns: tuple[InspectedColumn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInspection:
+    """What a source holds, and as problems what its mapping does not cover. `origin` says where, without secrets."""
+
+    source: str
+    kind: SourceKind
+    origin: str
+    tables: tuple[InspectedTable, ...]
+    uncovered: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,72 @@
+"""`consolidate demo`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consolidate.cli.options import Json, Quiet
+from consolidate.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="The folder to work in, e.g. `consolidate demo --dir try`.")
+    ] = Path("consolidate-demo"),
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Build small stores of three bots, and consolidate them into an embedded PostgreSQL. Needs nothing installed.
+
+    \b
+    Example:
+      consolidate demo
+      consolidate demo --dir try
+    """
+    from consolidate import demo as demonstration
+    from consolidate import destination
+    from consolidate.errors import ExitCode
+    from consolidate.report import document, text
+
+    terminal = context.ensure_object(Terminal)
+    terminal.begin("demo", document.REPORT, json, quiet=quiet)
+    with (
+        demonstration.prepared(folder) as file,
+        destination.sources_opened(terminal.load(file)) as project,
+        terminal.progress() as observe,
+    ):
+        from consolidate import pipeline
+
+        report = pipeline.run(project, command="demo", observe=observe)
+    terminal.finish(
+        document.run(report),
+        text.body(report),
+        (*text.ending(report), *_next(file)),
+        failed=report.exit_code != ExitCode.DONE,
+    )
+    raise typer.Exit(report.exit_code)
+
+
+def _next(file: Path) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    from consolidate.report.cells import safe
+
+    named = shlex.quote(str(file))
+    yield Text(
+        safe(
+            f"\nThe stores are in {file.parent / 'stores'}, the project file is {file}. Next:\n\n"
+            f"the same again, which finds nothing left to load:\n    consolidate run -c {named}\n"
+            f"what a store holds:\n    consolidate inspect momentum -c {named}\n"
+            "a project file for your own bots:\n    consolidate init"
+        )
+    )

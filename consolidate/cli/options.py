@@ -1,0 +1,33 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+DEFAULT_CONFIG: Final = Path("consolidate.yaml")
+
+Config: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The project file, e.g. `-c bots/consolidate.yaml`; paths in it are relative to its folder.",
+    ),
+]
+Json: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="PATH",
+        help="Write the result as JSON, also when the exit code is not 0, e.g. `--json report.json`; `-` is standard "
+        "output, and the text for people then goes to standard error.",
+    ),
+]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing but errors, e.g. `--quiet` in a nightly job."),
+]

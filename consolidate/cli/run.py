@@ -1,0 +1,33 @@
+"""`consolidate run`."""
+
+from __future__ import annotations
+
+import typer
+
+from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, Quiet
+from consolidate.cli.terminal import Terminal
+
+
+def run(context: typer.Context, config: Config = DEFAULT_CONFIG, json: Json = None, quiet: Quiet = False) -> None:
+    """Load every source of the project into its target: all of it, or nothing.
+
+    \b
+    Example:
+      consolidate run
+      consolidate run -c bots/consolidate.yaml --json report.json
+    """
+    from consolidate import destination
+    from consolidate.errors import ExitCode
+    from consolidate.report import document, text
+
+    terminal = context.ensure_object(Terminal)
+    terminal.begin("run", document.REPORT, json, quiet=quiet)
+    project = terminal.load(config)
+    with destination.sources_opened(project) as opened, terminal.progress() as observe:
+        from consolidate import pipeline
+
+        report = pipeline.run(opened, command="run", observe=observe)
+    terminal.finish(
+        document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
+    )
+    raise typer.Exit(report.exit_code)

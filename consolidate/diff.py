@@ -1,0 +1,380 @@
+"""Candidates against the target: what a load would insert, update, leave as it is, or must not touch.
+
+Three states of a row decide: the candidate now, the row as an earlier run loaded it (its hash, in lineage), the row as
+the target has it now. Changed only in the source: update. Changed only in the target, where the bot now writes: left
+alone, and told. Changed in both: conflict, unless both came to the same. A row that is there under the candidate's key
+but was not loaded from these sources is a conflict too; only a candle with the same prices is shared by all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from consolidate.canonical import duckdb_plain
+from consolidate.errors import ConflictError, ConsolidateError, Problem
+from consolidate.model import Notice, Progress, TargetCounts
+from consolidate.relations import HELD_LINEAGE, LINEAGE, candidates, work
+from consolidate.staging import literal, quoted
+from consolidate.target import held
+from consolidate.target.cells import CellDifference, differing
+from consolidate.target.contract import expected
+from consolidate.target.fingerprint import fill_hashes
+from consolidate.target.identity import Known, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    from consolidate.staging import Staging
+    from consolidate.target.contract import TableContract
+
+SHOWN: Final = 20
+"""Of how many conflicts or differences the cells are listed."""
+
+STORED_KEY: Final = "replace(l.source_key, chr(0), chr(9216))"
+"""A lineage row's key as PostgreSQL can hold it: U+2400 in place of NUL."""
+
+_GONE: Final = "work.gone"
+_NOTHING: Final = "select cast(null as bigint) as n, cast(null as varchar) as target_key where false"
+_ACTIONS: Final = {
+    "new": "insert",
+    "changed": "update",
+    "equal": "unchanged",
+    "shared": "unchanged",  # a candle that was there, or that another source brought
+    "kept": "unchanged",  # changed in the target only
+    "deleted": "unchanged",  # deleted in the target, unchanged in the source
+    "both": "conflict",
+    "deleted_and_changed": "conflict",
+    "not_ours": "conflict",
+}
+_REASONS: Final = {
+    "both": "changed in the source and in the target since it was loaded",
+    "deleted_and_changed": "changed in the source, and deleted in the target since it was loaded",
+    "not_ours": "is in the target already, and was not loaded from these sources",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowConflict:
+    """A candidate that must not be loaded. `key` is the row's natural key or text id, else the target's id."""
+
+    table: str
+    bot_id: str | None
+    key: str
+    reason: str
+    cells: tuple[CellDifference, ...]
+
+    def __str__(self) -> str:
+        cells = "".join(f"\n      {cell}" for cell in self.cells)
+        return f"{self.table} {self.key} {self.reason}{cells}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDiff:
+    """One unified table that has candidates. `fresh`: it was empty and no lineage named it; all are inserts.
+
+    `work."diff <table>"` has a row a candidate: n, bot, action, why (a key of `_ACTIONS`), target_key (null for inserts
+    whose id PostgreSQL gives) and first_run (the run that inserted the row). `hashed`: `work."hash <table>"` is there.
+    """
+
+    table: str
+    fresh: bool
+    hashed: bool
+    insert: int
+    update: int
+    unchanged: int
+    conflict: int
+    left_alone: int
+    shared: int
+
+    @property
+    def candidate(self) -> int:
+        """All candidates of the table."""
+        return self.insert + self.update + self.unchanged + self.conflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffReport:
+    """What a load would do; valid in the transaction it was made in. `conflicts` lists the first 20 of them."""
+
+    sources: tuple[str, ...]
+    counts: tuple[TargetCounts, ...]
+    tables: tuple[TableDiff, ...]
+    conflicts: tuple[RowConflict, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def conflict(self) -> int:
+        """How many candidates are in conflict."""
+        return sum(table.conflict for table in self.tables)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a load would insert or update rows."""
+        return any(table.insert or table.update for table in self.tables)
+
+
+def compare(
+    staging: Staging,
+    connection: psycopg.Connection[TupleRow] | None,
+    *,
+    sources: Sequence[str],
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> DiffReport:
+    """Compare all candidates with the target and leave the verdicts in DuckDB (see `TableDiff`).
+
+    `connection` must be in `target.transaction.transaction` (to load then) or `.snapshot` (a dry run); None says that
+    the target has no schema yet. `sources` are the names of all sources of the run, also of those without candidates.
+    Writes nothing but temporary tables. Raises `psycopg.Error`.
+    """
+    if connection is None:
+        held.fill_no_lineage(staging)
+    else:
+        held.fill_lineage(connection, staging, sources)
+    staging.run(f"create or replace table {_GONE} (source varchar, source_table varchar, source_key varchar)")
+    diffs: list[TableDiff] = []
+    counts: list[TargetCounts] = []
+    for table in expected().tables:
+        rows = _integer(staging.value(f"select count(*) from {candidates(table.name)}"))
+        if rows:
+            observe(Progress(stage="diff", subject=table.name, done=0, total=rows))
+            diff = _table(staging, connection, table)
+            counts.extend(_counts(staging, table.name))
+            _refuse_residue(table.name, rows, diff)
+            diffs.append(diff)
+            observe(Progress(stage="diff", subject=table.name, done=rows, total=rows))
+        _add_gone(staging, table.name, any_candidates=bool(rows))
+    return DiffReport(
+        sources=tuple(sources),
+        counts=tuple(counts),
+        tables=tuple(diffs),
+        conflicts=() if connection is None else tuple(_conflicts(staging, connection, diffs)),
+        notices=tuple(_notices(staging, diffs)),
+    )
+
+
+def refuse_conflicts(report: DiffReport) -> None:
+    """Raise `ConflictError`, listing the rows, unless the report has no conflicts."""
+    if not report.conflict:
+        return
+    rows = "\n".join(f"  - {conflict}" for conflict in report.conflicts)
+    more = report.conflict - len(report.conflicts)
+    problem = Problem(
+        code="conflict",
+        message=f"{report.conflict} rows cannot be loaded without overwriting what the target has:\n{rows}"
+        + (f"\n  … and {more} more" if more else ""),
+        hint="nothing was loaded; make both sides agree in the source or in the target, then run again",
+    )
+    raise ConflictError(problem)
+
+
+def _table(staging: Staging, connection: psycopg.Connection[TupleRow] | None, table: TableContract) -> TableDiff:
+    empty = connection is None or held.is_empty(connection, table)
+    lineage = staging.value(f"select count(*) from {HELD_LINEAGE} where target_table = ?", [table.name])
+    fresh = connection is None or (empty and not lineage)
+    if connection is None or fresh:
+        found = identity(table)
+        key = f"c.{quoted(found.target_key)}" if found.known is Known.BY_TEXT_ID else "null"
+        staging.run(
+            f'create or replace table {work("diff", table.name)} as select c."#n" as n, c."#bot" as bot,'
+            f" 'insert' as action, 'new' as why, cast({key} as varchar) as target_key,"
+            f" cast(null as varchar) as first_run from {candidates(table.name)} c"
+        )
+    else:
+        fill_hashes(connection, staging, table)
+        if identity(table).known is Known.BY_LINEAGE:
+            _identify(staging, table.name)
+        if empty:
+            held.fill_no_rows(staging, table)
+        else:
+            held.fill_rows(connection, staging, table)
+        _judge(staging, table)
+    tallied = staging.rows(f"select why, count(*) from {work('diff', table.name)} group by why")
+    tally = {str(why): _integer(number) for why, number in tallied}
+    by_action = {
+        action: sum(number for why, number in tally.items() if _ACTIONS[why] == action)
+        for action in ("insert", "update", "unchanged", "conflict")
+    }
+    return TableDiff(
+        table=table.name,
+        fresh=fresh,
+        hashed=not fresh,
+        left_alone=tally.get("kept", 0) + tally.get("deleted", 0),
+        shared=tally.get("shared", 0),
+        **by_action,
+    )
+
+
+def _identify(staging: Staging, table: str) -> None:
+    """Which row an earlier run made of the same source row; the k-th, where a source row makes several."""
+    source_row = "source, source_table, source_key"
+    staging.run(f"""
+        create or replace table {work("identity", table)} as
+        with ours as (
+            select l."#n" as n, l.source, l.source_table, {STORED_KEY} as source_key,
+                row_number() over (partition by l.source, l.source_table, l.source_key order by l."#n") as place
+            from {LINEAGE} l
+            where l.target_table = {literal(table)} and l.outcome = 'mapped'
+        ), theirs as (
+            select cast(target_key as bigint) as id, {source_row},
+                row_number() over (partition by {source_row} order by cast(target_key as bigint)) as place
+            from {HELD_LINEAGE}
+            where target_table = {literal(table)} and outcome = 'mapped'
+        ), pairs as (
+            select n, min(id) as id
+            from ours join theirs using ({source_row}, place)
+            group by n
+        )
+        select n, cast(id as varchar) as target_key
+        from pairs
+        qualify row_number() over (partition by id order by n) = 1
+    """)
+
+
+def _judge(staging: Staging, table: TableContract) -> None:
+    found = identity(table)
+    shared = held.shared_columns(table)
+    same_shared = f"m.shared = {duckdb_plain(shared, 'c')}" if shared else "false"
+    own_key, joined = "m.target_key", ""
+    if found.known is Known.BY_TEXT_ID:
+        own_key = f"c.{quoted(found.target_key)}"
+    elif found.known is Known.BY_LINEAGE:
+        own_key, joined = "i.target_key", f'left join {work("identity", table.name)} i on i.n = c."#n"'
+    actions = " ".join(f"when {literal(why)} then {literal(action)}" for why, action in _ACTIONS.items())
+    staging.run(f"""
+        create or replace table {work("diff", table.name)} as
+        with loaded as (
+            select target_key, max(row_hash) as row_hash, min(first_run) as first_run
+            from {HELD_LINEAGE} where target_table = {literal(table.name)} group by target_key
+        ), repeated as ({_repeated(table.name) if found.known is Known.BY_NATURAL_KEY else _NOTHING}),
+        judged as (
+            select c."#n" as n, c."#bot" as bot, coalesce({own_key}, r.target_key) as target_key, l.first_run,
+                case
+                    when m.n is null and l.target_key is null and r.n is null then 'new'
+                    when m.n is null and (r.n is not null or l.row_hash = h.row_hash) then 'deleted'
+                    when m.n is null then 'deleted_and_changed'
+                    when l.row_hash is null and {same_shared} then 'shared'
+                    when l.row_hash is null then 'not_ours'
+                    when m.row_hash = h.row_hash then 'equal'
+                    when m.row_hash = l.row_hash then 'changed'
+                    when h.row_hash = l.row_hash then 'kept'
+                    else 'both'
+                end as why
+            from {candidates(table.name)} c
+            join {work("hash", table.name)} h on h.n = c."#n"
+            left join {work("held", table.name)} m on m.n = c."#n"
+            {joined}
+            left join loaded l on l.target_key = {own_key}
+            left join repeated r on r.n = c."#n" and m.n is null
+        )
+        select n, bot, case why {actions} end as action, why, target_key, first_run from judged
+    """)
+
+
+def _repeated(table: str) -> str:
+    """Candidates exactly as their source row was loaded: if the target has no such key now, the target changed it."""
+    return f"""
+        select l."#n" as n, min(o.target_key) as target_key
+        from {LINEAGE} l
+        join {HELD_LINEAGE} o on o.target_table = l.target_table and o.source = l.source
+            and o.source_table = l.source_table and o.source_key = {STORED_KEY} and o.outcome = l.outcome
+        join {work("hash", table)} h on h.n = l."#n" and h.row_hash = o.row_hash
+        where l.target_table = {literal(table)} and l.outcome = 'mapped'
+        group by l."#n"
+    """
+
+
+def _counts(staging: Staging, table: str) -> Iterator[TargetCounts]:
+    tallies = ", ".join(
+        f"count(*) filter (where action = '{action}')" for action in ("insert", "update", "unchanged", "conflict")
+    )
+    for bot, candidate, insert, update, unchanged, conflict in staging.rows(
+        f"select bot, count(*), {tallies} from {work('diff', table)} group by bot order by bot nulls last"
+    ):
+        yield TargetCounts(
+            table=table,
+            bot_id=None if bot is None else str(bot),
+            candidate=_integer(candidate),
+            insert=_integer(insert),
+            update=_integer(update),
+            unchanged=_integer(unchanged),
+            conflict=_integer(conflict),
+        )
+
+
+def _refuse_residue(table: str, rows: int, diff: TableDiff) -> None:
+    if diff.candidate == rows:
+        return
+    raise ConsolidateError(
+        Problem(
+            code="residue",
+            message=f"{table}: of {rows} candidates {diff.candidate} were judged: {diff.insert} insert, "
+            f"{diff.update} update, {diff.unchanged} unchanged, {diff.conflict} conflict",
+            hint="this is a defect of consolidate, not of your data; nothing was loaded",
+        )
+    )
+
+
+def _add_gone(staging: Staging, table: str, *, any_candidates: bool) -> None:
+    """Note the held lineage rows that no candidate repeats."""
+    repeated = f"""
+        and not exists (
+            from {LINEAGE} l join {work("diff", table)} d on d.n = l."#n"
+            where l.target_table = o.target_table and d.target_key = o.target_key and l.source = o.source
+                and l.source_table = o.source_table and {STORED_KEY} = o.source_key
+        )"""
+    staging.run(f"""
+        insert into {_GONE} select o.source, o.source_table, o.source_key from {HELD_LINEAGE} o
+        where o.target_table = {literal(table)} {repeated if any_candidates else ""}
+    """)
+
+
+def _conflicts(
+    staging: Staging, connection: psycopg.Connection[TupleRow], diffs: Sequence[TableDiff]
+) -> Iterator[RowConflict]:
+    left = SHOWN
+    for diff in diffs:
+        table = next(one for one in expected().tables if one.name == diff.table)
+        if not diff.conflict or not left:
+            continue
+        natural = ", ".join(f"cast(c.{quoted(name)} as varchar)" for name in identity(table).key) or "d.target_key"
+        rows = staging.rows(
+            f"select d.n, d.bot, d.target_key, d.why, concat_ws('|', {natural}) from {work('diff', table.name)} d"
+            f" join {candidates(table.name)} c on c.\"#n\" = d.n where d.action = 'conflict' order by d.n limit {left}"
+        )
+        left -= len(rows)
+        for n, bot, target_key, why, key in rows:
+            yield RowConflict(
+                table=table.name,
+                bot_id=None if bot is None else str(bot),
+                key=str(key),
+                reason=_REASONS[str(why)],
+                cells=differing(connection, staging, table, _integer(n), str(target_key)) or (),
+            )
+
+
+def _notices(staging: Staging, diffs: Sequence[TableDiff]) -> Iterator[Notice]:
+    for diff in diffs:
+        if diff.left_alone:
+            yield Notice(
+                code="target_changed",
+                message=f"{diff.left_alone} rows of {diff.table} were changed or deleted in the target since they were "
+                "loaded, and not in the source: they are left as they are",
+            )
+    for source, table, number in staging.rows(
+        f"select source, source_table, count(distinct source_key) from {_GONE} group by all order by all"
+    ):
+        yield Notice(
+            code="source_gone",
+            message=f"{number} rows of {source}.{table} that were loaded before do not lead to the same target rows "
+            "now (deleted, rejected, or with another key): what they became is left in the target",
+        )
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(value)
+    return value

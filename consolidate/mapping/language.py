@@ -1,0 +1,229 @@
+"""A mapping as frozen values: what `load` reads from the files and `compile` turns into SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from consolidate.errors import Location
+    from consolidate.mapping.expr import Expr
+    from consolidate.model import RejectCode, SnapshotTable, SourceKind
+
+
+class ColumnType(StrEnum):
+    """What a source column holds; `mappings/README.md` says what each accepts."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    INSTANT = "instant"
+    UTC_TIME = "utc_time"
+    LOCAL_TIME = "local_time"
+    EPOCH_S = "epoch_s"
+    EPOCH_MS = "epoch_ms"
+    DATE = "date"
+    LOCAL_DATE = "local_date"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A declared source column."""
+
+    name: str
+    type: ColumnType
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One column of a target table and the expression that fills it."""
+
+    column: str
+    expr: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """How a row goes into the candidate that find `into` found; `agree` seconds, `replace` listed values by column."""
+
+    into: str
+    only: bool
+    agree: tuple[tuple[str, int], ...]
+    replace: tuple[tuple[str, tuple[str, ...]], ...]
+    keep: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Rows that any source may bring: `by` identifies one, `same` is compared."""
+
+    by: tuple[str, ...]
+    same: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """The rule for one target row. `grouped`: one for each group of a `pair`, else one for each source row."""
+
+    target: str
+    cells: tuple[Cell, ...]
+    when: Expr | None
+    grouped: bool
+    mark: Expr | None
+    merge: Merge | None
+    shared: Shared | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindByKey:
+    """The candidate in `table` that the row of `source_table` with this key made."""
+
+    name: str
+    table: str
+    source_table: str
+    key: tuple[Expr, ...]
+    optional: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindByTime:
+    """The candidate that agrees in `by` and `mark`, and in time as `order` says.
+
+    `order`: "last" (strictly before `time`), "first" (at or after), "nearest" (either side), or None (no time).
+    `within` seconds at most, where given.
+    """
+
+    name: str
+    table: str
+    by: tuple[tuple[str, Expr], ...]
+    mark: Expr | None
+    order: str | None
+    column: str | None
+    time: Expr | None
+    within: int | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindListed:
+    """All candidates in `table` whose text id is in a list column of what find `found` found."""
+
+    name: str
+    table: str
+    found: str
+    column: str
+    location: Location
+
+
+Find = FindByKey | FindByTime | FindListed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Opening and closing events of the same `by`, in order of `at`."""
+
+    by: tuple[Expr, ...]
+    at: Expr
+    event: Expr
+    open: str
+    close: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Of rows that agree in `one_per`, the one with the largest `last`; the others are merged into it."""
+
+    one_per: tuple[Expr, ...]
+    last: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A written rule that leaves rows out: `code` None filters, else it rejects. `reason` is what a person reads."""
+
+    when: Expr
+    code: RejectCode | None
+    column: str | None
+    reason: str | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoned:
+    """A table or column that is left out, and why."""
+
+    name: str
+    reason: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueMap:
+    """Finite old → new. Keys are folded (upper case, no blanks around); a value None is null."""
+
+    name: str
+    entries: tuple[tuple[str, str | None], ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableMapping:
+    """What the rows of one source table become."""
+
+    table: str
+    key: tuple[str, ...]
+    bot_column: str | None
+    columns: tuple[Column, ...]
+    ignored: tuple[Reasoned, ...]
+    carried: tuple[str, ...]
+    values: tuple[ValueMap, ...]
+    lets: tuple[tuple[str, Expr], ...]
+    pair: Pair | None
+    keep: Keep | None
+    filter: Rule | None
+    rejects: tuple[Rule, ...]
+    finds: tuple[Find, ...]
+    blocks: tuple[Block, ...]
+    location: Location
+
+    def column(self, name: str) -> Column | None:
+        """The declared column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotAttribute:
+    """What every bot of the system has in a column of trading.bots, unless the project file says otherwise."""
+
+    name: str
+    value: str | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemMapping:
+    """A system: the kind of its stores, its tables in the order of their transformation, and its bots' attributes."""
+
+    name: str
+    kind: SourceKind
+    schema: str | None
+    needs_time_zone: bool
+    bot: tuple[BotAttribute, ...]
+    tables: tuple[TableMapping, ...]
+    optional: tuple[str, ...]
+    ignored: tuple[Reasoned, ...]
+    snapshots: tuple[SnapshotTable, ...]
+    digest: str
+    location: Location

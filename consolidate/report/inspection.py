@@ -1,0 +1,77 @@
+"""What a source holds, for people: a table for each of its tables, and what the mapping does not cover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from consolidate.report.cells import count, plain, quoted, rows, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from consolidate.model import InspectedColumn, InspectedTable, SourceInspection
+
+_HEADING: Final = "bold"
+_GOOD: Final = "green"
+_BAD: Final = "red"
+_QUIET: Final = "dim"
+
+
+def inspection(found: SourceInspection) -> Iterator[RenderableType]:
+    """The parts of an inspection from top to bottom; the last one is the sentence that sums it up."""
+    yield Text(safe(f"{found.source}: {found.kind} at {found.origin}\n"), style=_HEADING)
+    for table in found.tables:
+        yield Text.assemble(
+            (plain(table.name), _HEADING),
+            f"  {table.kind}, {rows(table.rows)}, ",
+            (table.covered, _BAD if table.covered == "unknown" else _QUIET),
+        )
+        if table.columns:
+            yield _columns(table)
+    for problem in found.uncovered:
+        yield Text(safe(f"{problem}\n"), style=_BAD)
+    if found.uncovered:
+        yield Text(
+            f"the mapping does not cover everything: {rows(len(found.uncovered), 'problem')}", style=f"bold {_BAD}"
+        )
+    else:
+        yield Text("the mapping covers every table and every column", style=f"bold {_GOOD}")
+
+
+def _columns(table: InspectedTable) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("column", "stored as", "mapped as"):
+        shown.add_column(heading, overflow="fold")
+    shown.add_column("nulls", justify="right", no_wrap=True)
+    shown.add_column("holds", overflow="fold")
+    for column in table.columns:
+        mapped = column.declared or ("ignored" if column.covered else "not at all")
+        nulls = "" if column.nulls is None else count(column.nulls)
+        shown.add_row(
+            Text(plain(column.name)),
+            Text(_stored(column)),
+            Text(plain(mapped), style="" if column.covered else _BAD),
+            Text(nulls),
+            Text(_values(column)),
+        )
+    return shown
+
+
+def _stored(column: InspectedColumn) -> str:
+    """The declared type of the store and, where each cell has a class of its own, how many cells have which."""
+    classes = ", ".join(f"{name} {count(number)}" for name, number in column.classes)
+    return ": ".join(part for part in (plain(column.stored_type), classes) if part)
+
+
+def _values(column: InspectedColumn) -> str:
+    if column.distinct:
+        return ", ".join(f"{quoted(value)} {count(number)}" for value, number in column.distinct)
+    if column.minimum is None or column.maximum is None:
+        return ""
+    return f"{quoted(column.minimum)} to {quoted(column.maximum)}"

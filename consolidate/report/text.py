@@ -1,0 +1,270 @@
+"""Reports for people, as rich renderables: tables that need no colour, and every value of a store escaped.
+
+Texts are always `Text`, never markup: a value such as `[bold]` stays what it is.
+"""
+
+from __future__ import annotations
+
+import io
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from consolidate.report.advice import ADVICE
+from consolidate.report.cells import amount, count, quoted, rows, safe
+from consolidate.report.cells import plain as name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from consolidate.model import RejectGroup, RunReport, SourceCounts, TargetCounts
+
+_HEADING: Final = "bold"
+_GOOD: Final = "green"
+_CHANGED: Final = "yellow"
+_BAD: Final = "red"
+_QUIET: Final = "dim"
+_MOST_EXAMPLES: Final = 5
+_NO_BOT: Final = "shared"
+_WIDEST: Final = 100_000
+_GAP: Final = (0, 1, 0, 0)
+_BETWEEN: Final = 2
+_LEAST_FOLDED: Final = 12
+
+
+def run(report: RunReport) -> Iterator[RenderableType]:
+    """The parts of a report from top to bottom, `body` and `ending`."""
+    yield from body(report)
+    yield from ending(report)
+
+
+def body(report: RunReport) -> Iterator[RenderableType]:
+    """What was found and done, and where its files are."""
+    for source, counts in groupby(report.sources, key=lambda one: one.source):
+        yield _source(source, list(counts))
+    if report.targets:
+        yield _target(report)
+    yield from _rejects(report)
+    if report.roundings:
+        yield _roundings(report)
+    yield from _controls(report)
+    if report.money:
+        yield _money(report)
+    for notice in report.notices:
+        yield Text(safe(f"note[{notice.code}]: {notice.message}"), style=_CHANGED)
+    yield from _files(report)
+
+
+def ending(report: RunReport) -> Iterator[RenderableType]:
+    """The problems, if any, and the sentence that says how it ended."""
+    for problem in report.problems:
+        yield Text(safe(f"\n{problem}"), style=_BAD)
+    yield Text(safe(f"\n{conclusion(report)}"), style=f"bold {_GOOD if report.exit_code == 0 else _BAD}")
+
+
+def plain(parts: Iterable[RenderableType]) -> str:
+    """The parts as text for a file or a pipe: no colour, no line folded, no blanks at the end of a line."""
+    console = Console(file=io.StringIO(), width=_WIDEST, force_terminal=False, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().split("\n")[:-1])
+
+
+def least_width(parts: Iterable[RenderableType]) -> int:
+    """How wide a terminal must be for all numbers of the tables to be whole; where it is not, `plain` loses nothing."""
+    return max((_least_width(part) for part in parts if isinstance(part, Table)), default=0)
+
+
+def _least_width(table: Table) -> int:
+    total = 0
+    for column in table.columns:
+        texts = [cell if isinstance(cell, Text) else Text(str(cell)) for cell in (column.header, *column.cells)]
+        widest = max(text.cell_len for text in texts)
+        total += _BETWEEN + (widest if column.no_wrap else min(widest, _LEAST_FOLDED))
+    return total
+
+
+def conclusion(report: RunReport) -> str:
+    """How it ended, in one line."""
+    match report.status:
+        case "loaded":
+            return _loaded(report)
+        case "planned":
+            insert, update = _written(report.targets)
+            return f"planned: {rows(insert, 'insert')}, {rows(update, 'update')}; nothing was written"
+        case "refused":
+            return f"refused: {_reason(report)}; nothing was loaded"
+        case _:
+            return f"failed: {_reason(report)}; nothing was loaded"
+
+
+def counted_rejects(report: RunReport) -> int:
+    """How many rejects count against the limit."""
+    accepted = {str(code) for code in report.accepted_codes}
+    return sum(group.count for group in report.reject_groups if str(group.example.code) not in accepted)
+
+
+def _loaded(report: RunReport) -> str:
+    sources = rows(len({counts.source for counts in report.sources}), "source")
+    took = f"in {sum(seconds for _, seconds in report.seconds):.1f} s"
+    written = sum(_written(report.targets))
+    if written == 0:
+        return f"nothing to load: all that {sources} hold is in {report.target} already, found {took}"
+    return f"loaded {rows(written)} of {sources} into {report.target} {took}"
+
+
+def _reason(report: RunReport) -> str:
+    rejects = counted_rejects(report)
+    if report.status == "refused" and rejects > report.max_rejects:
+        return f"{rows(rejects, 'reject')}, limit {count(report.max_rejects)}"
+    conflicts = sum(counts.conflict for counts in report.targets)
+    if conflicts:
+        return rows(conflicts, "conflict")
+    different = sum(control.status != "equal" for control in report.controls)
+    if different:
+        return f"{rows(different, 'control total')} differ" + ("s" if different == 1 else "")
+    first = report.problems[0].splitlines()[0] if report.problems else "see above"
+    return first.partition("]: ")[2] or first
+
+
+def _written(targets: Iterable[TargetCounts]) -> tuple[int, int]:
+    both = [(counts.insert, counts.update) for counts in targets]
+    return sum(insert for insert, _ in both), sum(update for _, update in both)
+
+
+def _table(title: str, *headings: str, texts: int = 1) -> Table:
+    """An empty table; the first `texts` columns are texts that fold where there is no room, the others numbers."""
+    table = Table(
+        title=Text(safe(title), style=_HEADING), title_justify="left", box=box.SIMPLE_HEAD, padding=_GAP, pad_edge=False
+    )
+    for number, heading in enumerate(headings):
+        if number < texts:
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _number(number: int, style: str = "") -> Text:
+    return Text(count(number), style=style if number else _QUIET)
+
+
+def _source(source: str, tables: Sequence[SourceCounts]) -> Table:
+    table = _table(name(source), "table", "read", "mapped", "merged", "rejected", "filtered", "archived")
+    for counts in tables:
+        table.add_row(
+            Text(name(counts.table)),
+            _number(counts.read),
+            _number(counts.mapped),
+            _number(counts.merged),
+            _number(counts.rejected, _BAD),
+            _number(counts.filtered),
+            _number(counts.archived),
+        )
+    return table
+
+
+def _target(report: RunReport) -> Table:
+    table = _table(
+        f"target {report.target}", "table", "bot", "+ insert", "~ update", "= unchanged", "! conflict", texts=2
+    )
+    for counts in report.targets:
+        table.add_row(
+            Text(counts.table),
+            Text(name(counts.bot_id) if counts.bot_id is not None else _NO_BOT),
+            _number(counts.insert, _GOOD),
+            _number(counts.update, _CHANGED),
+            _number(counts.unchanged),
+            _number(counts.conflict, _BAD),
+        )
+    return table
+
+
+def _rejects(report: RunReport) -> Iterator[RenderableType]:
+    if not report.reject_groups:
+        return
+    yield Text("rejects", style=_HEADING)
+    codes = sorted({group.example.code for group in report.reject_groups})
+    for code in codes:
+        groups = [group for group in report.reject_groups if group.example.code == code]
+        accepted = code in report.accepted_codes
+        total = rows(sum(group.count for group in groups))
+        heading = f"{code}: {total}{', accepted' if accepted else ''}"
+        yield Padding(Text(heading, style=_QUIET if accepted else _BAD), (0, 0, 0, 2), expand=False)
+        for group in groups[:_MOST_EXAMPLES]:
+            yield Padding(Text(_example(group)), (0, 0, 0, 4), expand=False)
+        if len(groups) > _MOST_EXAMPLES:
+            more = count(sum(group.count for group in groups[_MOST_EXAMPLES:]))
+            yield Padding(Text(f"{more} more are in other tables and columns"), (0, 0, 0, 4), expand=False)
+        yield Padding(Text(ADVICE[code], style=_QUIET), (0, 0, 0, 4), expand=False)
+    yield Text("")
+
+
+def _example(group: RejectGroup) -> str:
+    """The first row of a group: how many are like it, where it is, and what it holds."""
+    one = group.example
+    cell = "" if one.column is None else f": {name(one.column)} = {quoted(one.value)}"
+    where = "" if one.location is None else f"  ({safe(str(one.location))})"
+    like_it = "" if group.count == 1 else f"{rows(group.count)}, the first: "
+    return f"{like_it}{name(one.source)}.{name(one.table)} {name(one.key)}{cell}{where}"
+
+
+def _roundings(report: RunReport) -> Table:
+    table = _table("rounded, because the mapping says so", "from", "to", "by", "values", "largest change", texts=3)
+    for rounding in report.roundings:
+        table.add_row(
+            Text(f"{name(rounding.source)}.{name(rounding.table)}"),
+            Text(f"{rounding.target}.{rounding.column}"),
+            Text(safe(str(rounding.location))),
+            _number(rounding.rows),
+            Text(rounding.largest_change),
+        )
+    return table
+
+
+def _controls(report: RunReport) -> Iterator[RenderableType]:
+    different = [control for control in report.controls if control.status != "equal"]
+    if not report.controls:
+        return
+    if not different:
+        yield Text(f"{rows(len(report.controls), 'control total')} equal on both sides\n", style=_GOOD)
+        return
+    table = _table("control totals that differ", "table", "bot", "measure", "source", "target", "difference", texts=3)
+    for control in different:
+        table.add_row(
+            Text(control.table),
+            Text(name(control.bot_id) if control.bot_id is not None else _NO_BOT),
+            Text(control.measure),
+            Text(amount(control.source_value)),
+            Text(amount(control.target_value)),
+            Text(amount(control.difference), style=_BAD),
+        )
+    yield table
+
+
+def _money(report: RunReport) -> Table:
+    table = _table("money", "bot", "trades", "open", "pnl USD", "fees", "equity USD")
+    for money in report.money:
+        table.add_row(
+            Text(name(money.bot_id)),
+            _number(money.trades),
+            _number(money.open_positions),
+            Text(amount(money.pnl_usd, decimals=2)),
+            Text(amount(money.fees, decimals=2)),
+            Text(amount(money.equity, decimals=2)),
+        )
+    return table
+
+
+def _files(report: RunReport) -> Iterator[RenderableType]:
+    yield Text(safe(f"files of run {report.run_id}: {report.run_dir}"))
+    if report.rejects_file is not None and report.reject_groups:
+        yield Text(safe(f"all rejects: {report.rejects_file}"))

@@ -1,0 +1,89 @@
+"""The hash of every candidate, in the run's DuckDB file: `work."hash <table>"` (n BIGINT, row_hash UUID)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consolidate.canonical import (
+    copy_cell,
+    copy_line,
+    duckdb_hash_without_json,
+    duckdb_plain,
+    json_columns,
+    plain_columns,
+    postgres_sent_hash,
+)
+from consolidate.errors import Problem, ReconciliationError
+from consolidate.relations import candidates, work
+from consolidate.staging import quoted
+from consolidate.target.stream import copy_in, copy_out
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    from consolidate.staging import Staging
+    from consolidate.target.contract import TableContract
+
+
+def fill_hashes(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract) -> None:
+    """Create `work."hash <table>"` for all candidates of `table`, replacing what was there.
+
+    Rows with JSON take a way through PostgreSQL, in a temporary table, because only it can spell a jsonb; the text it
+    received is compared with what was sent. Raises `psycopg.Error`, and `ReconciliationError` for a damaged text.
+    """
+    plain = duckdb_plain(plain_columns(table), "c")
+    hashes, rows, sent = work("hash", table.name), candidates(table.name), work("sent", table.name)
+    names = [quoted(column.name) for column in json_columns(table)]
+    if not names:
+        select = f'select c."#n" as n, cast({plain} as uuid) as row_hash from {rows} c'
+        staging.run(f"create or replace table {hashes} as {select}")
+        return
+    some = f"coalesce({', '.join(f'c.{name}' for name in names)}) is not null"
+    told = f"md5(concat_ws(chr(10), {', '.join(f'c.{name}' for name in names)}))"
+    select = f'select c."#n" as n, {plain} as plain, case when {some} then {told} end as told from {rows} c'
+    staging.run(f"create or replace table {sent} as {select}")
+    _through_postgres(connection, staging, table, names)
+    row_hash = f"case when s.told is null then {duckdb_hash_without_json(table, 's.plain')} else h.row_hash end"
+    select = f"select s.n, {row_hash} as row_hash from {sent} s left join {work('hashed', table.name)} h on h.n = s.n"
+    staging.run(f"create or replace table {hashes} as {select}")
+    staging.run(f"drop table {sent}")
+    staging.run(f"drop table {work('hashed', table.name)}")
+
+
+def _through_postgres(
+    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, names: list[str]
+) -> None:
+    """Create `work."hashed <table>"` (n, row_hash, received) for the candidates that have JSON."""
+    texts = ", ".join(f"{name} text" for name in names)
+    connection.execute(f"create temporary table sent_json (n bigint, plain text, {texts}) on commit drop".encode())
+    cells = [copy_cell("cast(s.n as varchar)", escape=False), copy_cell("s.plain", escape=False)]
+    cells += [copy_cell(f"c.{name}", escape=True) for name in names]
+    sent = copy_in(
+        connection,
+        f"pg_temp.sent_json (n, plain, {', '.join(names)})",
+        staging,
+        f"select {copy_line(cells)} as line from {candidates(table.name)} c"
+        f' join {work("sent", table.name)} s on s.n = c."#n" where s.told is not null',
+    )
+    received = f"md5(concat_ws(chr(10), {', '.join(f's.{name}' for name in names)}))"
+    copy_out(
+        connection,
+        f"select s.n, {postgres_sent_hash(table, 's.plain', 's')}, {received} from pg_temp.sent_json s",
+        staging,
+        work("hashed", table.name),
+        (("n", "bigint"), ("row_hash", "uuid"), ("received", "varchar")),
+    )
+    connection.execute(b"drop table pg_temp.sent_json")
+    same = staging.value(
+        f"select count(*) from {work('sent', table.name)} s"
+        f" join {work('hashed', table.name)} h on h.n = s.n and h.received = s.told"
+    )
+    if same != sent:
+        raise ReconciliationError(
+            Problem(
+                code="json-damaged",
+                message=f"{table.name}: {sent} rows with JSON were sent; PostgreSQL received {same} as they were",
+                hint="this is a defect of consolidate, not of your data; nothing was loaded",
+            )
+        )

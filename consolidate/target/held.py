@@ -1,0 +1,123 @@
+"""What the target already holds of a run's candidates: their rows' hashes and their lineage, brought into DuckDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consolidate.canonical import (
+    candidate_cells,
+    copy_cell,
+    copy_line,
+    name_list,
+    postgres_plain,
+    postgres_row_hash,
+    postgres_text,
+)
+from consolidate.relations import HELD_LINEAGE, candidates, unified, work
+from consolidate.staging import literal, quoted
+from consolidate.target.identity import CANDLES, SHARED_VALUES, Known, identity
+from consolidate.target.stream import copy_in, copy_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    from consolidate.staging import Staging
+    from consolidate.target.contract import ColumnContract, TableContract
+
+_LINEAGE_COLUMNS: Final = (
+    ("target_table", "varchar"),
+    ("target_key", "varchar"),
+    ("source", "varchar"),
+    ("source_table", "varchar"),
+    ("source_key", "varchar"),
+    ("outcome", "varchar"),
+    ("source_hash", "uuid"),
+    ("row_hash", "uuid"),
+    ("first_run", "varchar"),
+    ("has_residual", "boolean"),
+)
+
+
+def fill_lineage(connection: psycopg.Connection[TupleRow], staging: Staging, sources: Sequence[str]) -> None:
+    """Create `work."held lineage"`: every lineage row of these sources, as earlier runs left it."""
+    ours = ", ".join(literal(source) for source in sources) or "null"
+    copy_out(
+        connection,
+        "select l.target_table, l.target_key, l.source, l.source_table, l.source_key, l.outcome, l.source_hash,"
+        " l.row_hash, coalesce(l.first_run_id, l.run_id), l.residual is not null"
+        f" from audit.migration_lineage l where l.source in ({ours})",
+        staging,
+        HELD_LINEAGE,
+        _LINEAGE_COLUMNS,
+    )
+
+
+def fill_no_lineage(staging: Staging) -> None:
+    """Create `work."held lineage"` without rows: there is no target yet."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in _LINEAGE_COLUMNS)
+    staging.run(f"create or replace table {HELD_LINEAGE} ({columns})")
+
+
+def is_empty(connection: psycopg.Connection[TupleRow], table: TableContract) -> bool:
+    """Whether the unified table has no rows."""
+    row = connection.execute(f"select not exists (select from {unified(table.name)})".encode()).fetchone()
+    return row is not None and row[0] is True
+
+
+def shared_columns(table: TableContract) -> tuple[ColumnContract, ...]:
+    """The columns whose equality makes a row of this table one for all bots; none for most tables."""
+    if table.name != CANDLES:
+        return ()
+    return tuple(column for column in table.columns if column.name in SHARED_VALUES)
+
+
+def fill_rows(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract) -> None:
+    """Create `work."held <table>"` (n, target_key, row_hash, shared): the target's row of each candidate that has one.
+
+    `row_hash` is of the row as it is now, `shared` (hex) over `shared_columns`. A table known by lineage is looked up
+    by the ids in `work."identity <table>"` (n, target_key).
+    """
+    found = identity(table)
+    names = found.key or (found.target_key,)
+    keys = tuple(column for column in table.columns if column.name in names)
+    if found.known is Known.BY_LINEAGE:
+        origin, number, cells = f"{work('identity', table.name)} c", "c.n", [copy_cell("c.target_key", escape=False)]
+    else:
+        origin, number, cells = f"{candidates(table.name)} c", 'c."#n"', candidate_cells(keys, "c")
+    connection.execute(
+        f"create temporary table touched on commit drop as select 0::bigint as n, {name_list(keys, 't')}"
+        f" from {unified(table.name)} t with no data".encode()
+    )
+    line = copy_line([copy_cell(f"cast({number} as varchar)", escape=False), *cells])
+    copy_in(connection, f"pg_temp.touched (n, {name_list(keys)})", staging, f"select {line} as line from {origin}")
+    connection.execute(b"analyze pg_temp.touched")
+    _read_rows(connection, staging, table, keys)
+    connection.execute(b"drop table pg_temp.touched")
+
+
+def _read_rows(
+    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, keys: Sequence[ColumnContract]
+) -> None:
+    target_key = next(column for column in table.columns if column.name == identity(table).target_key)
+    shared = shared_columns(table)
+    matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)
+    copy_out(
+        connection,
+        f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
+        f" {postgres_plain(shared, 't') if shared else 'null::text'}"
+        f" from pg_temp.touched q join {unified(table.name)} t on {matches}",
+        staging,
+        work("held", table.name),
+        (("n", "bigint"), ("target_key", "varchar"), ("row_hash", "uuid"), ("shared", "varchar")),
+    )
+
+
+def fill_no_rows(staging: Staging, table: TableContract) -> None:
+    """Create `work."held <table>"` without rows: the table is empty."""
+    staging.run(
+        f"create or replace table {work('held', table.name)}"
+        " (n bigint, target_key varchar, row_hash uuid, shared varchar)"
+    )

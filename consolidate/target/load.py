@@ -1,0 +1,190 @@
+"""Write what a diff says to the unified tables, by COPY, inside the run's transaction. Nothing is decided here.
+
+Inserted rows whose id PostgreSQL gives (candles, balances, events) get it before: ids are drawn from the sequence by
+`nextval`, one a row, which is safe whatever other sessions draw meanwhile, and leaves the sequence right. Ids drawn by
+a run that is rolled back are lost, as with every sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consolidate.canonical import candidate_cells, columns, copy_cell, copy_line, name_list
+from consolidate.diff import refuse_conflicts
+from consolidate.model import Progress
+from consolidate.relations import candidates, unified, work
+from consolidate.staging import literal, quoted
+from consolidate.target import ledger
+from consolidate.target.contract import expected
+from consolidate.target.fingerprint import fill_hashes
+from consolidate.target.identity import identity
+from consolidate.target.stream import copy_in, copy_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+    from psycopg.rows import TupleRow
+
+    from consolidate.diff import DiffReport, TableDiff
+    from consolidate.staging import Staging
+    from consolidate.target.contract import TableContract
+    from consolidate.target.ledger import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What was written. `lineage` counts lineage rows added or changed, without those of inserted and updated rows."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    lineage: int
+    rejects: int
+
+    @property
+    def wrote(self) -> bool:
+        """Whether any unified table or lineage changed."""
+        return bool(self.inserted or self.updated or self.lineage)
+
+
+def load(
+    staging: Staging,
+    connection: psycopg.Connection[TupleRow],
+    report: DiffReport,
+    run: RunRecord,
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> LoadResult:
+    """Insert and update the rows of `report`, which must have been made in this same transaction.
+
+    Tables are written in the contract's order, so foreign keys are met. Afterwards `work."loaded <table>"` (n, action,
+    target_key) names the rows written, for `consolidate.reconcile`. Raises `ConflictError` when the report has
+    conflicts, before anything is written, and `psycopg.Error`.
+    """
+    refuse_conflicts(report)
+    lineage = 0
+    for diff in report.tables:
+        table = next(one for one in expected().tables if one.name == diff.table)
+        if not diff.hashed:
+            fill_hashes(connection, staging, table)
+        _choose(connection, staging, table, diff)
+        if diff.insert:
+            _insert(connection, staging, table, diff, observe)
+        if diff.update:
+            _update(connection, staging, table, run, observe)
+        lineage += ledger.write_lineage(connection, staging, diff, run, observe)
+    return LoadResult(
+        inserted=sum(diff.insert for diff in report.tables),
+        updated=sum(diff.update for diff in report.tables),
+        unchanged=sum(diff.unchanged for diff in report.tables),
+        lineage=lineage,
+        rejects=ledger.write_rejects(connection, staging, run, observe),
+    )
+
+
+def refresh_views(connection: psycopg.Connection[TupleRow]) -> None:
+    """Bring the materialised views up to date. Locks them until the end of the transaction: call it last."""
+    for view in expected().views:
+        connection.execute(f"refresh materialized view {unified(view.name)}".encode())
+
+
+def _choose(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, diff: TableDiff) -> None:
+    """Create `work."loaded <table>"`, with the ids of the rows to come."""
+    judged, serial = work("diff", table.name), identity(table).serial
+    if serial is None or not diff.insert:
+        chosen = f"select n, action, target_key from {judged} where action in ('insert', 'update')"
+    else:
+        ids = work("ids", table.name)
+        copy_out(
+            connection,
+            f"select {serial} from pg_catalog.generate_series(1, {diff.insert})",
+            staging,
+            ids,
+            (("id", "bigint"),),
+        )
+        chosen = f"""
+            select d.n, d.action, cast(i.id as varchar) as target_key
+            from (select n, action, row_number() over (order by n) as place from {judged} where action = 'insert') d
+            join (select id, row_number() over (order by id) as place from {ids}) i using (place)
+            union all
+            select n, action, target_key from {judged} where action = 'update'
+        """
+    staging.run(f"create or replace table {work('loaded', table.name)} as {chosen}")
+
+
+def _insert(
+    connection: psycopg.Connection[TupleRow],
+    staging: Staging,
+    table: TableContract,
+    diff: TableDiff,
+    observe: Callable[[Progress], None],
+) -> None:
+    found, wanted = identity(table), columns(table)
+    names, cells, origin = name_list(wanted), candidate_cells(wanted, "c"), f"{candidates(table.name)} c"
+    if found.serial is not None or diff.insert != diff.candidate:
+        origin += f" join {work('loaded', table.name)} d on d.n = c.\"#n\" and d.action = 'insert'"
+    if found.serial is not None:
+        names = f"{quoted(found.target_key)}, {names}"
+        cells = [copy_cell("d.target_key", escape=False), *cells]
+
+    def told(rows: int) -> None:
+        observe(Progress(stage="load", subject=table.name, done=rows, total=diff.insert))
+
+    copy_in(
+        connection,
+        f"{unified(table.name)} ({names})",
+        staging,
+        f"select {copy_line(cells)} as line from {origin}",
+        told=told,
+    )
+
+
+def _update(
+    connection: psycopg.Connection[TupleRow],
+    staging: Staging,
+    table: TableContract,
+    run: RunRecord,
+    observe: Callable[[Progress], None],
+) -> None:
+    wanted, key = columns(table), quoted(identity(table).target_key)
+    connection.execute(
+        f'create temporary table changed on commit drop as select t.{key} as "#key", null::uuid as "#hash",'
+        f" {name_list(wanted, 't')} from {unified(table.name)} t with no data".encode()
+    )
+    cells = [
+        copy_cell("d.target_key", escape=True),
+        copy_cell("cast(h.row_hash as varchar)", escape=False),
+        *candidate_cells(wanted, "c"),
+    ]
+    rows = copy_in(
+        connection,
+        f'pg_temp.changed ("#key", "#hash", {name_list(wanted)})',
+        staging,
+        f"select {copy_line(cells)} as line from {candidates(table.name)} c"
+        f" join {work('loaded', table.name)} d on d.n = c.\"#n\" and d.action = 'update'"
+        f' join {work("hash", table.name)} h on h.n = c."#n"',
+    )
+    connection.execute(b"analyze pg_temp.changed")
+    # Before the rows change: lineage keeps them as they were, and what it said about them itself.
+    connection.execute(
+        f"""
+        update audit.migration_lineage l
+        set previous = jsonb_build_object(
+                'row', to_jsonb(t), 'run_id', l.run_id, 'first_run_id', l.first_run_id, 'row_hash', l.row_hash,
+                'source_hash', l.source_hash, 'outcome', l.outcome, 'residual', l.residual, 'previous', l.previous),
+            run_id = %s,
+            first_run_id = coalesce(l.first_run_id, l.run_id),
+            row_hash = c."#hash"
+        from pg_temp.changed c
+        join {unified(table.name)} t on t.{key} = c."#key"
+        where l.target_table = {literal(table.name)} and l.target_key = c."#key"::text and l.row_hash is not null
+        """.encode(),
+        (run.run_id,),
+    )
+    values = ", ".join(f"{quoted(column.name)} = c.{quoted(column.name)}" for column in wanted)
+    connection.execute(
+        f'update {unified(table.name)} t set {values} from pg_temp.changed c where t.{key} = c."#key"'.encode()
+    )
+    connection.execute(b"drop table pg_temp.changed")
+    observe(Progress(stage="load", subject=table.name, done=rows, total=rows))

@@ -1,0 +1,157 @@
+"""The one transaction of a run: the lock, the snapshot, and what a failure in it means."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+
+from consolidate.bundled import statement
+from consolidate.errors import ConflictError, ConsolidateError, Problem, UnreachableError
+from consolidate.postgres import failure, masked
+from consolidate.target import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg.rows import TupleRow
+
+_NAME_LIMIT: Final = 63
+_CHANGED_MEANWHILE: Final = ("40001", "40P01", "23505", "23503")
+"""Serialization failure, deadlock, unique violation, foreign key violation: another session wrote the same rows."""
+
+
+@contextmanager
+def transaction(connection: psycopg.Connection[TupleRow], *, run_id: str) -> Iterator[None]:
+    """Hold the target for one run: `compare`, `load`, `reconcile` and `finish` all run inside.
+
+    First comes the lock, which no other run can have until this one has committed or rolled back (or its session has
+    ended), then one repeatable-read transaction: all that the run sees is of one moment, and a row that a bot changes
+    meanwhile fails the run instead of being overwritten. Leaving the block commits, any exception rolls back
+    everything.
+
+    Raises `ConflictError` when another run holds the target (naming it), when the schema is not the expected one, or
+    when another session wrote the same rows meanwhile; `UnreachableError` for every other failure of the database.
+    """
+    failed: ConsolidateError
+    leaving = False
+    try:
+        with _locked(connection), _snapshot(connection):
+            name = f"consolidate {run_id}"[:_NAME_LIMIT]
+            connection.execute(statement("load/session"), {"application_name": name})
+            _require_schema(connection)
+            yield
+            leaving = True
+    except psycopg.Error as error:
+        failed = _failure(error, connection.info.dsn, at_commit=leaving)
+    else:
+        return
+    raise failed
+
+
+@contextmanager
+def snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    """What a dry run compares with: one moment of the target, given back as it was; takes no lock.
+
+    Work tables of this session alone (temporary ones) are made in it and are gone afterwards. Raises
+    `UnreachableError` for a failure of the database.
+    """
+    failed: ConsolidateError
+    try:
+        with _snapshot(connection):
+            connection.execute(statement("load/session"), {"application_name": "consolidate plan"})
+            yield
+            raise psycopg.Rollback
+    except psycopg.Error as error:
+        failed = _failure(error, connection.info.dsn, at_commit=False)
+    else:
+        return
+    raise failed
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    taken = connection.execute(statement("load/lock")).fetchone()
+    if taken is None or taken[0] is not True:
+        raise _held(connection)
+    try:
+        yield
+    finally:
+        # When the session is gone the lock is too.
+        with suppress(psycopg.Error):
+            connection.execute(statement("load/unlock"))
+
+
+@contextmanager
+def _snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    before = connection.isolation_level
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = before
+
+
+def _held(connection: psycopg.Connection[TupleRow]) -> ConflictError:
+    holder = connection.execute(statement("load/holder")).fetchone()
+    place = masked(connection.info.dsn)
+    if holder is None:
+        return ConflictError(
+            Problem(
+                code="target-held",
+                message=f"another run held the target at {place} just now",
+                hint="run the command again",
+            )
+        )
+    pid, application, user, since = holder
+    return ConflictError(
+        Problem(
+            code="target-held",
+            message=f"another run holds the target at {place}: pid {pid}, {application or 'unnamed'}, user {user}, "
+            f"since {since} UTC",
+            hint=f"wait until it ends, or end it with `select pg_terminate_backend({pid})`; what it did not commit is "
+            "rolled back",
+        )
+    )
+
+
+def _require_schema(connection: psycopg.Connection[TupleRow]) -> None:
+    match schema.state(connection):
+        case schema.Present():
+            return
+        case schema.Differing(differences=found):
+            raise schema.refused(found)
+        case schema.Absent():
+            raise ConflictError(
+                Problem(
+                    code="schema-absent",
+                    message=f"the target at {masked(connection.info.dsn)} has no unified schema",
+                    hint="make it with `consolidate schema --apply`",
+                )
+            )
+
+
+def _failure(error: psycopg.Error, dsn: str, *, at_commit: bool) -> ConsolidateError:
+    general = failure(error, what="the target", dsn=dsn)
+    if error.sqlstate in _CHANGED_MEANWHILE:
+        where = error.diag.table_name
+        return ConflictError(
+            Problem(
+                code="changed-meanwhile",
+                message="another session wrote to the target while the run was loading"
+                f"{f' {error.diag.schema_name}.{where}' if where else ''}: {general.problems[0].message}",
+                hint="nothing was loaded; run the command again",
+            )
+        )
+    if at_commit and error.sqlstate is None:
+        return UnreachableError(
+            Problem(
+                code="commit-unknown",
+                message=f"{general.problems[0].message}; that was at the commit, so the run may be there or not",
+                hint="run the command again: if the run is there it changes nothing, else it loads it",
+            )
+        )
+    return general

@@ -1,0 +1,57 @@
+"""Staged rows to candidates and rejects, in DuckDB: every source row has exactly one outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consolidate.model import Progress, Rounding, SourceCounts
+from consolidate.transform.bots import BotConfiguration, BotRow, add_bots
+from consolidate.transform.candidates import create_candidates
+from consolidate.transform.rows import transform_table
+from consolidate.transform.source import Routing, TransformSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consolidate.staging import Staging
+
+__all__ = ["BotConfiguration", "BotRow", "Routing", "TransformSource", "Transformed", "transform"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transformed:
+    """What became of all sources: a balance sheet a table, and what was rounded. The rows are in `cand` and `rej`."""
+
+    counts: tuple[SourceCounts, ...]
+    roundings: tuple[Rounding, ...]
+
+
+def transform(
+    staging: Staging,
+    sources: Sequence[TransformSource],
+    bots: Sequence[BotRow],
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> Transformed:
+    """Make candidates and rejects of all staged sources, in their order: of rows that several may bring, the first wins.
+
+    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"` and `rej.rejects`. Raises `UsageError` where
+    a row is neither mapped nor left out by a rule of its mapping.
+    """
+    create_candidates(staging)
+    counts: list[SourceCounts] = []
+    roundings: list[Rounding] = []
+    for source in sources:
+        staged = {table.table: table for table in source.staged.tables}
+        for table in source.compiled.tables:
+            found = staged.get(table.mapping.table)
+            if found is None:
+                continue
+            subject = f"{source.name}.{found.table}"
+            observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
+            result = transform_table(staging, source.name, table, found, source.routing)
+            counts.append(result.counts)
+            roundings.extend(result.roundings)
+            observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
+    add_bots(staging, tuple(bots))
+    return Transformed(counts=tuple(counts), roundings=tuple(roundings))

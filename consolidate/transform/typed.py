@@ -1,0 +1,109 @@
+"""The first step: each staged cell in its type, with the row's key, bot and hash, and the first thing that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from consolidate.mapping.value import NULL, Check, Sql, call, holds, named, text, whole
+from consolidate.model import RejectCode
+from consolidate.staging import quoted
+from consolidate.transform.names import label, rendered
+from consolidate.transform.shape import Failure
+
+if TYPE_CHECKING:
+    from consolidate.mapping.table import CompiledTable
+    from consolidate.model import StagedTable
+    from consolidate.staging import Staging
+    from consolidate.transform.names import Names
+    from consolidate.transform.source import Routing
+
+
+def type_rows(
+    staging: Staging, names: Names, table: CompiledTable, staged: StagedTable, routing: Routing
+) -> tuple[Failure, ...]:
+    """Make `names.typed`, and return what the numbers in its `#fail` mean."""
+    mapping = table.mapping
+    key = _joined([named(part) for part in mapping.key])
+    checks = [*_row_checks(table, staged, routing)]
+    checks += [check for _, _, found in table.columns for check in found]
+    columns = [
+        named("#row"),
+        label(key, "#key"),
+        label(_bot(mapping.bot_column, routing), "#bot"),
+        label(_hash(staged), "#hash"),
+        label(call("short_hash", text(names.source), text(names.table), key), "#short"),
+        label(_residual(table), "#residual"),
+        label(_first(checks), "#fail"),
+    ]
+    columns += [label(sql, f"v:{column.name}") for column, sql, _ in table.columns]
+    columns += [label(named(name), f"s:{name}") for name in table.raw_columns]
+    source = sa.table(_name(f"{names.source}.{names.table}"), schema="stg")
+    statement, parameters = rendered(sa.select(*columns).select_from(table.column_layers.over(source, columns)))
+    staging.run(f"create or replace table {names.typed} as {statement}", parameters)
+    return tuple(Failure(code=c.code, column=c.column, location=c.location) for c in checks)
+
+
+def _name(name: str) -> sa.sql.elements.quoted_name:
+    return sa.sql.elements.quoted_name(name, quote=True)
+
+
+def _joined(parts: list[Sql]) -> Sql:
+    joined = sa.cast(parts[0], sa.String())
+    for part in parts[1:]:
+        joined = joined.op("||")(text("|")).op("||")(part)
+    return joined
+
+
+def _row_checks(table: CompiledTable, staged: StagedTable, routing: Routing) -> list[Check]:
+    mapping = table.mapping
+    checks = [
+        Check(code=RejectCode.NULL_KEY, column=part, condition=named(part).is_(None), location=mapping.location)
+        for part in mapping.key
+    ]
+    for part in (*mapping.key, *mapping.carried):
+        nul = holds(call("contains", named(part), sa.literal_column("chr(0)")))
+        checks.append(Check(code=RejectCode.NUL_BYTE, column=part, condition=nul, location=mapping.location))
+    if staged.classed and table.store.kind.value == "snapshot":
+        defect = named("#defect").is_not(None)
+        checks.append(Check(code=RejectCode.BAD_JSON, column=None, condition=defect, location=mapping.location))
+    if mapping.bot_column is not None:
+        unknown = _bot(mapping.bot_column, routing).is_(None)
+        checks.append(
+            Check(
+                code=RejectCode.UNKNOWN_BOT, column=mapping.bot_column, condition=unknown, location=mapping.location
+            )
+        )
+    return checks
+
+
+def _bot(column: str | None, routing: Routing) -> Sql:
+    if column is None:
+        return text(routing.default)
+    folded = call("folded", named(column))
+    whens = [(folded == text(route), text(bot)) for route, bot in routing.routes]
+    return sa.cast(sa.case(*whens) if whens else NULL, sa.String())
+
+
+def _hash(staged: StagedTable) -> Sql:
+    """MD5 over all cells of the row as stored: each with its class and its length, so no two rows read alike."""
+    parts: list[str] = []
+    for column in staged.columns:
+        name = quoted(column.name)
+        if staged.classed:
+            parts.append(quoted(column.name + "#class"))
+        parts += [f"coalesce(strlen({name})::varchar, '-')", name]
+    return sa.literal_column(f"md5(concat_ws(':', {', '.join(parts)}))::uuid")
+
+
+def _residual(table: CompiledTable) -> Sql:
+    carried = table.mapping.carried
+    if not carried:
+        return sa.literal_column("null::varchar")
+    members = [call("json_member", text(name), call("json_text", named(name))) for name in carried]
+    return call("json_object_of", call("list_value", *members))
+
+
+def _first(checks: list[Check]) -> Sql:
+    return sa.case(*((check.condition, whole(i)) for i, check in enumerate(checks)))

@@ -1,0 +1,17 @@
+-- Purpose: let lineage tell of the source rows as they are now, where the target row did not have to change for it.
+-- Params:  none; reads pg_temp.lineage_now.
+-- Returns: nothing; the count of rows that had to change.
+-- Lock:    row locks on those rows.
+-- Residuals are compared as text: as jsonb, 2.0 equals 2.00.
+update audit.migration_lineage l
+set
+    outcome = n.outcome,
+    source_hash = n.source_hash,
+    residual = n.residual
+from pg_temp.lineage_now n
+where l.target_table = n.target_table
+    and l.target_key = n.target_key
+    and l.source = n.source
+    and l.source_table = n.source_table
+    and l.source_key = n.source_key
+    and (l.outcome, l.source_hash, l.residual::text) is distinct from (n.outcome, n.source_hash, n.residual::text);

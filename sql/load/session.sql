@@ -1,0 +1,11 @@
+-- Purpose: fix what settings could change about the text, the speed or the visibility of a run, for one transaction.
+-- Params:  application_name, as other sessions see it.
+-- Returns: one row that nobody reads.
+-- Lock:    none.
+-- jit off: it compiles the wide hash expressions for longer than they run.
+select
+    set_config('application_name', %(application_name)s, true),
+    set_config('TimeZone', 'UTC', true),
+    set_config('DateStyle', 'ISO, MDY', true),
+    set_config('jit', 'off', true),
+    set_config('work_mem', '64MB', true);

@@ -1,0 +1,70 @@
+"""`consolidate demo`: needs nothing, works again and again, and overwrites nothing that is not its own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consolidate import demo, destination
+from consolidate.errors import UsageError
+from consolidate.postgres import connect
+from consolidate.project import load
+from tests.command import consolidate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(temporary_folder: Path) -> Path:
+    return temporary_folder / "my demo"
+
+
+def test_the_stores_are_where_the_project_file_says(folder: Path) -> None:
+    with demo.prepared(folder) as file, destination.sources_opened(load(file, {})) as project:
+        shortseller, momentum, lxalgo = project.sources
+        assert shortseller.dsn is not None
+        with connect(shortseller.dsn, what="the store") as connection:
+            (found,) = connection.execute("select count(*) > 0 from trading.trades").fetchone() or (False,)
+        assert found
+        assert momentum.path is not None
+        assert momentum.path.is_file()
+        assert lxalgo.path is not None
+        assert any(lxalgo.path.iterdir())
+        assert project.digest == load(file, {}).digest
+
+
+def test_a_project_file_that_no_demo_wrote_is_left_alone(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "consolidate.yaml").write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no demo wrote it"), demo.prepared(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["consolidate.yaml"]
+    assert (folder / "consolidate.yaml").read_text(encoding="utf-8") == "version: 1\n"
+
+
+def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) -> None:
+    folder.mkdir()
+    first = consolidate("demo", "--json", "first.json", cwd=folder)
+    assert (first.code, first.err) == (0, "")
+    assert "loaded " in first.out
+    assert "unmatched_close: 2 rows, accepted" in first.out
+    report = json.loads((folder / "first.json").read_text(encoding="utf-8"))
+    assert (report["command"], report["status"]) == ("demo", "loaded")
+    for counts in report["sources"]:
+        parts = ("mapped", "merged", "rejected", "filtered", "archived")
+        assert counts["read"] == sum(counts[part] for part in parts)
+    second = consolidate("demo", cwd=folder)
+    assert (second.code, second.err) == (0, "")
+    assert "nothing to load" in second.out
+
+
+def test_the_commands_that_the_demo_names_work(folder: Path) -> None:
+    folder.mkdir()
+    said = consolidate("demo", "--dir", "try it", cwd=folder)
+    assert "consolidate run -c 'try it/consolidate.yaml'" in said.out
+    for command in ("run", "check", "inspect momentum", "inspect shortseller", "schema --apply"):
+        ended = consolidate(*command.split(), "-c", "try it/consolidate.yaml", cwd=folder)
+        assert (ended.code, ended.err) == (0, ""), command
