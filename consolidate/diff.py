@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from consolidate.canonical import duckdb_plain
 from consolidate.errors import ConflictError, ConsolidateError, Problem
 from consolidate.model import Notice, Progress, TargetCounts
-from consolidate.relations import HELD_LINEAGE, LINEAGE, candidates, work
+from consolidate.relations import HELD_LINEAGE, LINEAGE, STORED_KEY, candidates, work
 from consolidate.staging import literal, quoted
 from consolidate.target import held
 from consolidate.target.cells import CellDifference, differing
@@ -25,17 +25,12 @@ from consolidate.target.identity import Known, identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 SHOWN: Final = 20
 """Of how many conflicts or differences the cells are listed."""
-
-STORED_KEY: Final = "replace(l.source_key, chr(0), chr(9216))"
-"""A lineage row's key as PostgreSQL can hold it: U+2400 in place of NUL."""
 
 _GONE: Final = "work.gone"
 _NOTHING: Final = "select cast(null as bigint) as n, cast(null as varchar) as target_key where false"
@@ -116,10 +111,24 @@ class DiffReport:
         """Whether a load would insert or update rows."""
         return any(table.insert or table.update for table in self.tables)
 
+    def refuse_conflicts(self) -> None:
+        """Raise `ConflictError`, listing the rows, unless there are no conflicts."""
+        if not self.conflict:
+            return
+        rows = "\n".join(f"  - {conflict}" for conflict in self.conflicts)
+        more = self.conflict - len(self.conflicts)
+        problem = Problem(
+            code="conflict",
+            message=f"{self.conflict} rows cannot be loaded without overwriting what the target has:\n{rows}"
+            + (f"\n  … and {more} more" if more else ""),
+            hint="nothing was loaded; make both sides agree in the source or in the target, then run again",
+        )
+        raise ConflictError(problem)
+
 
 def compare(
     staging: Staging,
-    connection: psycopg.Connection[TupleRow] | None,
+    connection: Connection | None,
     *,
     sources: Sequence[str],
     observe: Callable[[Progress], None] = lambda _: None,
@@ -156,22 +165,7 @@ def compare(
     )
 
 
-def refuse_conflicts(report: DiffReport) -> None:
-    """Raise `ConflictError`, listing the rows, unless the report has no conflicts."""
-    if not report.conflict:
-        return
-    rows = "\n".join(f"  - {conflict}" for conflict in report.conflicts)
-    more = report.conflict - len(report.conflicts)
-    problem = Problem(
-        code="conflict",
-        message=f"{report.conflict} rows cannot be loaded without overwriting what the target has:\n{rows}"
-        + (f"\n  … and {more} more" if more else ""),
-        hint="nothing was loaded; make both sides agree in the source or in the target, then run again",
-    )
-    raise ConflictError(problem)
-
-
-def _table(staging: Staging, connection: psycopg.Connection[TupleRow] | None, table: TableContract) -> TableDiff:
+def _table(staging: Staging, connection: Connection | None, table: TableContract) -> TableDiff:
     empty = connection is None or held.is_empty(connection, table)
     lineage = staging.value(f"select count(*) from {HELD_LINEAGE} where target_table = ?", [table.name])
     fresh = connection is None or (empty and not lineage)
@@ -214,23 +208,25 @@ def _identify(staging: Staging, table: str) -> None:
     staging.run(f"""
         create or replace table {work("identity", table)} as
         with ours as (
-            select l."#n" as n, l.source, l.source_table, {STORED_KEY} as source_key,
+            select l."#n" as n, l.source, l.source_table, {STORED_KEY} as source_key, l.outcome,
                 row_number() over (partition by l.source, l.source_table, l.source_key order by l."#n") as place
             from {LINEAGE} l
-            where l.target_table = {literal(table)} and l.outcome = 'mapped'
+            where l.target_table = {literal(table)}
         ), theirs as (
-            select cast(target_key as bigint) as id, {source_row},
+            select cast(target_key as bigint) as id, {source_row}, outcome,
                 row_number() over (partition by {source_row} order by cast(target_key as bigint)) as place
             from {HELD_LINEAGE}
-            where target_table = {literal(table)} and outcome = 'mapped'
+            where target_table = {literal(table)}
         ), pairs as (
-            select n, min(id) as id
-            from ours join theirs using ({source_row}, place)
-            group by n
+            select o.n, t.id, bool_or(o.outcome = 'mapped' and t.outcome = 'mapped') as mapped
+            from ours o join theirs t using ({source_row}, place)
+            group by o.n, t.id
+        ), chosen as (
+            select n, id, mapped from pairs qualify row_number() over (partition by n order by mapped desc, id) = 1
         )
         select n, cast(id as varchar) as target_key
-        from pairs
-        qualify row_number() over (partition by id order by n) = 1
+        from chosen
+        qualify row_number() over (partition by id order by mapped desc, n) = 1
     """)
 
 
@@ -282,7 +278,7 @@ def _repeated(table: str) -> str:
         join {HELD_LINEAGE} o on o.target_table = l.target_table and o.source = l.source
             and o.source_table = l.source_table and o.source_key = {STORED_KEY} and o.outcome = l.outcome
         join {work("hash", table)} h on h.n = l."#n" and h.row_hash = o.row_hash
-        where l.target_table = {literal(table)} and l.outcome = 'mapped'
+        where l.target_table = {literal(table)}
         group by l."#n"
     """
 
@@ -332,9 +328,7 @@ def _add_gone(staging: Staging, table: str, *, any_candidates: bool) -> None:
     """)
 
 
-def _conflicts(
-    staging: Staging, connection: psycopg.Connection[TupleRow], diffs: Sequence[TableDiff]
-) -> Iterator[RowConflict]:
+def _conflicts(staging: Staging, connection: Connection, diffs: Sequence[TableDiff]) -> Iterator[RowConflict]:
     left = SHOWN
     for diff in diffs:
         table = next(one for one in expected().tables if one.name == diff.table)

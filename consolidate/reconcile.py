@@ -22,12 +22,10 @@ from consolidate.target.controls import controls
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.diff import DiffReport
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class Reconciliation:
 
 def reconcile(
     staging: Staging,
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     report: DiffReport,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> Reconciliation:
@@ -74,7 +72,7 @@ def reconcile(
     return Reconciliation(rows=rows, controls=tuple(proved))
 
 
-def money(connection: psycopg.Connection[TupleRow], bots: Sequence[str]) -> tuple[BotMoney, ...]:
+def money(connection: Connection, bots: Sequence[str]) -> tuple[BotMoney, ...]:
     """The money of `bots` as the target has it now; a bot that is not there is left out."""
     return tuple(
         BotMoney(
@@ -89,7 +87,7 @@ def money(connection: psycopg.Connection[TupleRow], bots: Sequence[str]) -> tupl
     )
 
 
-def _written_besides(connection: psycopg.Connection[TupleRow], report: DiffReport) -> Iterator[Problem]:
+def _written_besides(connection: Connection, report: DiffReport) -> Iterator[Problem]:
     planned = {diff.table: (diff.insert, diff.update) for diff in report.tables}
     for written in readback.written(connection, [table.name for table in expected().tables]):
         insert, update = planned.get(written.table, (0, 0))
@@ -102,7 +100,7 @@ def _written_besides(connection: psycopg.Connection[TupleRow], report: DiffRepor
             )
 
 
-def _differences(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract) -> Iterator[Problem]:
+def _differences(connection: Connection, staging: Staging, table: TableContract) -> Iterator[Problem]:
     joined = (
         f"from (select l.n, l.target_key, h.row_hash from {work('loaded', table.name)} l"
         f" join {work('hash', table.name)} h on h.n = l.n) e"
@@ -132,7 +130,7 @@ def _differences(connection: psycopg.Connection[TupleRow], staging: Staging, tab
 
 
 def _shown(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     table: TableContract,
     key: str,

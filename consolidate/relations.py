@@ -9,6 +9,8 @@ from consolidate.staging import quoted
 LINEAGE: Final = 'cand."#lineage"'
 REJECTS: Final = "rej.rejects"
 HELD_LINEAGE: Final = 'work."held lineage"'
+STORED_KEY: Final = "replace(l.source_key, chr(0), chr(9216))"
+"""DuckDB SQL for the key of a lineage row `l` as PostgreSQL can hold it: U+2400 in place of NUL."""
 
 
 def candidates(table: str) -> str:

@@ -209,7 +209,7 @@ def test_more_conflicts_than_are_listed_are_counted(target_dsn: str, staging: St
     run(target_dsn, staging, rows)
     rows_of(target_dsn, "delete from audit.migration_lineage where target_table = 'trading.trades' returning 1")
     with pytest.raises(ConflictError, match="25 rows cannot be loaded") as caught:
-        diff.refuse_conflicts(plan(target_dsn, staging, rows))
+        plan(target_dsn, staging, rows).refuse_conflicts()
     assert "… and 5 more" in str(caught.value)
 
 
@@ -259,6 +259,12 @@ def test_one_source_row_may_make_several_rows_that_only_lineage_knows(target_dsn
         ("alpha_001", "100.00000000"),
         ("b2", "7.00000000"),
     ]
+
+
+def test_a_row_that_only_merged_source_rows_lead_to_is_known_again(target_dsn: str, staging: Staging) -> None:
+    rows = [bot(), balance("1").of(SourceRow(table="balances", key="1", outcome="merged"))]
+    run(target_dsn, staging, rows)
+    assert not run(target_dsn, staging, rows, run_id="run-2").result.wrote
 
 
 def test_a_row_gone_from_the_source_is_told_and_stays(target_dsn: str, staging: Staging) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +24,6 @@ from tests.candidates import SOURCE, Candidate, Rejected, SourceRow, balance, bo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     import psycopg
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from consolidate.model import Progress
     from consolidate.reconcile import Reconciliation
     from consolidate.target.load import LoadResult
+
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -193,6 +199,28 @@ def test_all_or_nothing(target_dsn: str, staging: Staging) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(target_dsn, staging, ALL, observe=fail)
+    assert all_rows(target_dsn) == before
+    assert run(target_dsn, staging, ALL, run_id="run-2").result.inserted == 11
+
+
+@pytest.mark.parametrize("stage", ["diff", "load", "reconcile"])
+def test_a_killed_run_leaves_nothing_and_the_next_one_loads(
+    target_dsn: str, staging: Staging, tmp_path: Path, stage: str
+) -> None:
+    before = all_rows(target_dsn)
+    killed = f"""
+import os, signal
+from pathlib import Path
+from consolidate.staging import Staging
+from tests.test_load import ALL, run
+def observe(progress):
+    if progress.stage == {stage!r} and progress.subject == "trading.positions":
+        os.kill(os.getpid(), signal.SIGKILL)
+with Staging.open(Path({str(tmp_path / "killed.duckdb")!r})) as staging:
+    run({target_dsn!r}, staging, ALL, observe=observe)
+"""
+    ended = subprocess.run([sys.executable, "-c", killed], check=False, cwd=ROOT)
+    assert ended.returncode == -signal.SIGKILL
     assert all_rows(target_dsn) == before
     assert run(target_dsn, staging, ALL, run_id="run-2").result.inserted == 11
 

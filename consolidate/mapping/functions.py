@@ -227,7 +227,7 @@ def json_of(value: Value) -> Sql:
         case Kind.TEXT | Kind.DATE | Kind.LOCAL_DATE:
             return call("json_text", value.sql)
         case Kind.NUMBER:
-            return call("json_number", value.raw) if value.raw is not None else call("num_text", value.sql)
+            return call("json_number", value.raw, value.sql) if value.raw is not None else call("num_text", value.sql)
         case Kind.BOOL:
             return sa.cast(value.sql, sa.String())
         case Kind.TIME:

@@ -50,12 +50,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """How a row goes into the candidate that find `into` found; `agree` seconds, `replace` listed values by column."""
+    """How a row goes into the candidate that find `into` found.
+
+    `agree`: seconds by column; `replace`: the values that give way, by column; `latest`: times of which the later stays;
+    `keep`: columns of which what is there stays.
+    """
 
     into: str
     only: bool
     agree: tuple[tuple[str, int], ...]
     replace: tuple[tuple[str, tuple[str, ...]], ...]
+    latest: tuple[str, ...]
     keep: tuple[str, ...]
     location: Location
 

@@ -346,7 +346,7 @@ def _merge(block: Mapping, problems: Problems) -> Merge | None:
     node = map_of(block.get("merge"), "`merge`", problems)
     if node is None:
         return None
-    known_keys(node, ("into", "only", "agree", "replace", "keep"), "`merge`", problems)
+    known_keys(node, ("into", "only", "agree", "replace", "latest", "keep"), "`merge`", problems)
     into = required_text(node, "into", "`merge`", problems)
     if into is None:
         return None
@@ -365,6 +365,7 @@ def _merge(block: Mapping, problems: Problems) -> Merge | None:
         only=only == "true",
         agree=tuple(agree),
         replace=tuple(replace),
+        latest=tuple(str(name.text) for name in texts_of(node.get("latest"), "`latest`", problems)),
         keep=tuple(str(name.text) for name in texts_of(node.get("keep"), "`keep`", problems)),
         location=node.location,
     )

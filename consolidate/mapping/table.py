@@ -94,6 +94,7 @@ class CompiledTable:
     find_checks: tuple[Check, ...]
     found_columns: tuple[tuple[str, str], ...]
     closing_columns: tuple[str, ...]
+    newest_columns: tuple[tuple[str, str], ...]
     raw_columns: tuple[str, ...]
     pair: tuple[tuple[Sql, ...], Sql, Sql] | None
     keep: tuple[tuple[Sql, ...], Sql] | None
@@ -117,6 +118,8 @@ class _TableCompiler:
         self, mapping: TableMapping, system: SystemMapping, zone: str | None, before: tuple[str, ...], problems: Problems
     ) -> None:
         self.mapping = mapping
+        self.system = system
+        self.newest: set[tuple[str, str]] = set()
         self.before = before
         self.problems = problems
         self.lets = dict(mapping.lets)
@@ -188,6 +191,7 @@ class _TableCompiler:
             find_arguments=arguments,
             find_checks=find_checks,
             found_columns=tuple(sorted(self.found)),
+            newest_columns=tuple(sorted(self.newest)),
             closing_columns=tuple(sorted(self.closing)),
             raw_columns=tuple(sorted(self.raw)),
             pair=pair,
@@ -218,7 +222,22 @@ class _TableCompiler:
         if expr.function in AGGREGATES:
             compiler.wrong(expr.location, f"{expr.function} is only for a block `per: group`")
             return Value(sql=NULL, kind=Kind.NULL)
-        return None
+        match expr:
+            case Call(function="newest", arguments=(Name(parts=(table, column)),), options=()) if table in self.before:
+                return self._newest_of(table, column, expr, compiler)
+            case _:
+                return None
+
+    def _newest_of(self, table: str, column: str, expr: Call, compiler: Compiler) -> Value:
+        """The largest value of a column of a table transformed before."""
+        other = next(one for one in self.system.tables if one.table == table)
+        declared = other.column(column)
+        if declared is None or KINDS[declared.type] not in {Kind.TIME, Kind.DATE, Kind.LOCAL_DATE, Kind.TEXT}:
+            hint = nearest(column, (one.name for one in other.columns)) or "it must be declared as a time, a date or a text"
+            compiler.wrong(expr.location, f"{column!r} of {table} has no largest value", hint)
+            return Value(sql=NULL, kind=Kind.NULL)
+        self.newest.add((table, column))
+        return Value(sql=named(f"newest:{table}.{column}"), kind=KINDS[declared.type])
 
     def _plain(self, one: str, name: Name, compiler: Compiler) -> Value | None:
         if one in self.lets:
@@ -444,6 +463,8 @@ class _TableCompiler:
             self.problems.add("unknown-target", f"there is no target table {block.target!r}", block.location, hint)
             contract = expected().tables[0]
         when = TRUE if block.when is None else compiler.condition(block.when)
+        if self.mapping.pair is not None and not block.grouped:
+            when = sa.and_(holds(named("#role") == sa.literal_column("'open'")), when)
         if block.merge is not None:
             self._merge(block, contract)
             if block.merge.only:
@@ -523,14 +544,16 @@ class _TableCompiler:
             message = f"`into` names {merge.into!r}, which finds no row of {block.target}"
             self.problems.add("bad-merge", message, merge.location, nearest(merge.into, self.finds))
         filled = [cell.column for cell in block.cells]
-        listed = [*(name for name, _ in merge.agree), *(name for name, _ in merge.replace), *merge.keep]
+        agree = [name for name, _ in merge.agree]
+        listed = [*agree, *(name for name, _ in merge.replace), *merge.latest, *merge.keep]
         for name in listed:
             if name not in filled:
                 self.problems.add("bad-merge", f"`merge` names {name!r}, which has no rule", merge.location, nearest(name, filled))
-        for name, _ in merge.agree:
+        for name in (*agree, *merge.latest):
             column = contract.column(name)
             if column is not None and target_type(column.type).kinds != (Kind.TIME,):
-                self.problems.add("bad-merge", f"`agree` is for times, and {name!r} is none", merge.location)
+                message = f"`agree` and `latest` are for times, and {name!r} is none"
+                self.problems.add("bad-merge", message, merge.location)
 
 
 class _GroupScope:

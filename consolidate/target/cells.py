@@ -11,11 +11,9 @@ from consolidate.staging import quoted
 from consolidate.target.identity import identity
 
 if TYPE_CHECKING:
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ def _shown(text: str | None) -> str:
 
 
 def differing(
-    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, n: int, target_key: str
+    connection: Connection, staging: Staging, table: TableContract, n: int, target_key: str
 ) -> tuple[CellDifference, ...] | None:
     """The columns in which candidate `n` differs from the target's row `target_key`; None where there is none."""
     wanted = columns(table)

@@ -15,12 +15,10 @@ from consolidate.target.readback import PROVABLE, aggregates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.diff import TableDiff
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 _DIGITS: Final = 200
 
@@ -36,7 +34,7 @@ class _Measure:
 
 
 def controls(
-    staging: Staging, connection: psycopg.Connection[TupleRow], table: TableContract, diff: TableDiff, rows: str
+    staging: Staging, connection: Connection, table: TableContract, diff: TableDiff, rows: str
 ) -> Iterator[Control]:
     """The control totals of one table, by bot: count, exact sums, first and last times, counts by status.
 
@@ -67,7 +65,7 @@ def controls(
 
 
 def _by_status(
-    staging: Staging, connection: psycopg.Connection[TupleRow], table: TableContract, origin: str, rows: str
+    staging: Staging, connection: Connection, table: TableContract, origin: str, rows: str
 ) -> Iterator[Control]:
     ours = staging.rows(f'select c."#bot", c.status, cast(count(*) as varchar) {origin} group by all')
     theirs = aggregates(connection, "t.bot_id, t.status, count(*)::text", rows, "t.bot_id, t.status")

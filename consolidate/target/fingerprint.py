@@ -19,14 +19,12 @@ from consolidate.staging import quoted
 from consolidate.target.stream import copy_in, copy_out
 
 if TYPE_CHECKING:
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 
-def fill_hashes(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract) -> None:
+def fill_hashes(connection: Connection, staging: Staging, table: TableContract) -> None:
     """Create `work."hash <table>"` for all candidates of `table`, replacing what was there.
 
     Rows with JSON take a way through PostgreSQL, in a temporary table, because only it can spell a jsonb; the text it
@@ -51,9 +49,7 @@ def fill_hashes(connection: psycopg.Connection[TupleRow], staging: Staging, tabl
     staging.run(f"drop table {work('hashed', table.name)}")
 
 
-def _through_postgres(
-    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, names: list[str]
-) -> None:
+def _through_postgres(connection: Connection, staging: Staging, table: TableContract, names: list[str]) -> None:
     """Create `work."hashed <table>"` (n, row_hash, received) for the candidates that have JSON."""
     texts = ", ".join(f"{name} text" for name in names)
     connection.execute(f"create temporary table sent_json (n bigint, plain text, {texts}) on commit drop".encode())

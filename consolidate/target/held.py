@@ -21,11 +21,9 @@ from consolidate.target.stream import copy_in, copy_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.staging import Staging
     from consolidate.target.contract import ColumnContract, TableContract
+    from consolidate.target.transaction import Connection
 
 _LINEAGE_COLUMNS: Final = (
     ("target_table", "varchar"),
@@ -41,7 +39,7 @@ _LINEAGE_COLUMNS: Final = (
 )
 
 
-def fill_lineage(connection: psycopg.Connection[TupleRow], staging: Staging, sources: Sequence[str]) -> None:
+def fill_lineage(connection: Connection, staging: Staging, sources: Sequence[str]) -> None:
     """Create `work."held lineage"`: every lineage row of these sources, as earlier runs left it."""
     ours = ", ".join(literal(source) for source in sources) or "null"
     copy_out(
@@ -61,7 +59,7 @@ def fill_no_lineage(staging: Staging) -> None:
     staging.run(f"create or replace table {HELD_LINEAGE} ({columns})")
 
 
-def is_empty(connection: psycopg.Connection[TupleRow], table: TableContract) -> bool:
+def is_empty(connection: Connection, table: TableContract) -> bool:
     """Whether the unified table has no rows."""
     row = connection.execute(f"select not exists (select from {unified(table.name)})".encode()).fetchone()
     return row is not None and row[0] is True
@@ -74,7 +72,7 @@ def shared_columns(table: TableContract) -> tuple[ColumnContract, ...]:
     return tuple(column for column in table.columns if column.name in SHARED_VALUES)
 
 
-def fill_rows(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract) -> None:
+def fill_rows(connection: Connection, staging: Staging, table: TableContract) -> None:
     """Create `work."held <table>"` (n, target_key, row_hash, shared): the target's row of each candidate that has one.
 
     `row_hash` is of the row as it is now, `shared` (hex) over `shared_columns`. A table known by lineage is looked up
@@ -98,9 +96,7 @@ def fill_rows(connection: psycopg.Connection[TupleRow], staging: Staging, table:
     connection.execute(b"drop table pg_temp.touched")
 
 
-def _read_rows(
-    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, keys: Sequence[ColumnContract]
-) -> None:
+def _read_rows(connection: Connection, staging: Staging, table: TableContract, keys: Sequence[ColumnContract]) -> None:
     target_key = next(column for column in table.columns if column.name == identity(table).target_key)
     shared = shared_columns(table)
     matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)

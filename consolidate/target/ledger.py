@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from consolidate.bundled import statement
 from consolidate.canonical import copy_cell, copy_line
-from consolidate.diff import STORED_KEY
 from consolidate.model import Progress
-from consolidate.relations import HELD_LINEAGE, LINEAGE, REJECTS, work
+from consolidate.relations import HELD_LINEAGE, LINEAGE, REJECTS, STORED_KEY, work
 from consolidate.staging import literal
 from consolidate.target.stream import copy_in
 
@@ -22,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.diff import TableDiff
     from consolidate.staging import Staging
     from consolidate.target.load import LoadResult
+    from consolidate.target.transaction import Connection
 
 _LINEAGE_COLUMNS: Final = (
     "target_table, target_key, source, source_table, source_key, outcome, run_id, first_run_id, source_hash, row_hash,"
@@ -52,7 +49,7 @@ class RunRecord:
 
 
 def write_lineage(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     diff: TableDiff,
     run: RunRecord,
@@ -101,7 +98,7 @@ def _loaded_hashes(table: str) -> str:
 
 
 def _copy_lineage(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     run: RunRecord,
     origin: str,
@@ -133,7 +130,7 @@ def _copy_lineage(
     )
 
 
-def _refresh(connection: psycopg.Connection[TupleRow], staging: Staging, table: str) -> int:
+def _refresh(connection: Connection, staging: Staging, table: str) -> int:
     """Correct lineage rows whose source row changed in something that the target row does not hold."""
     origin = (
         f'from {LINEAGE} l join {work("diff", table)} d on d.n = l."#n"'
@@ -163,7 +160,7 @@ def _refresh(connection: psycopg.Connection[TupleRow], staging: Staging, table: 
 
 
 def write_rejects(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     run: RunRecord,
     observe: Callable[[Progress], None] = lambda _: None,
@@ -185,23 +182,19 @@ def write_rejects(
     )
 
 
-def finish(
-    connection: psycopg.Connection[TupleRow], run: RunRecord, result: LoadResult, *, report: str | None = None
-) -> None:
+def finish(connection: Connection, run: RunRecord, result: LoadResult, *, report: str | None = None) -> None:
     """Enter the loaded run into the ledger, in the transaction of its rows. `report` is the run's report as JSON."""
     _enter(connection, run, status="loaded", result=result, report=report)
 
 
-def record_unloaded(
-    connection: psycopg.Connection[TupleRow], run: RunRecord, *, status: str, report: str | None = None
-) -> None:
+def record_unloaded(connection: Connection, run: RunRecord, *, status: str, report: str | None = None) -> None:
     """Enter a run that loaded nothing (`status` "refused" or "failed"), in a transaction of its own."""
     with connection.transaction():
         _enter(connection, run, status=status, result=None, report=report)
 
 
 def _enter(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     run: RunRecord,
     *,
     status: str,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consolidate.canonical import candidate_cells, columns, copy_cell, copy_line, name_list
-from consolidate.diff import refuse_conflicts
 from consolidate.model import Progress
 from consolidate.relations import candidates, unified, work
 from consolidate.staging import literal, quoted
@@ -24,13 +23,11 @@ from consolidate.target.stream import copy_in, copy_out
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.diff import DiffReport, TableDiff
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
     from consolidate.target.ledger import RunRecord
+    from consolidate.target.transaction import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class LoadResult:
 
 def load(
     staging: Staging,
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     report: DiffReport,
     run: RunRecord,
     observe: Callable[[Progress], None] = lambda _: None,
@@ -62,7 +59,7 @@ def load(
     target_key) names the rows written, for `consolidate.reconcile`. Raises `ConflictError` when the report has
     conflicts, before anything is written, and `psycopg.Error`.
     """
-    refuse_conflicts(report)
+    report.refuse_conflicts()
     lineage = 0
     for diff in report.tables:
         table = next(one for one in expected().tables if one.name == diff.table)
@@ -83,13 +80,13 @@ def load(
     )
 
 
-def refresh_views(connection: psycopg.Connection[TupleRow]) -> None:
+def refresh_views(connection: Connection) -> None:
     """Bring the materialised views up to date. Locks them until the end of the transaction: call it last."""
     for view in expected().views:
         connection.execute(f"refresh materialized view {unified(view.name)}".encode())
 
 
-def _choose(connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, diff: TableDiff) -> None:
+def _choose(connection: Connection, staging: Staging, table: TableContract, diff: TableDiff) -> None:
     """Create `work."loaded <table>"`, with the ids of the rows to come."""
     judged, serial = work("diff", table.name), identity(table).serial
     if serial is None or not diff.insert:
@@ -114,7 +111,7 @@ def _choose(connection: psycopg.Connection[TupleRow], staging: Staging, table: T
 
 
 def _insert(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     table: TableContract,
     diff: TableDiff,
@@ -141,7 +138,7 @@ def _insert(
 
 
 def _update(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     staging: Staging,
     table: TableContract,
     run: RunRecord,

@@ -15,12 +15,10 @@ from consolidate.target.stream import copy_in, copy_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.diff import TableDiff
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
+    from consolidate.target.transaction import Connection
 
 PROVABLE = "(d.action in ('insert', 'update') or d.why = 'equal')"
 """SQL over `work."diff <table>"` as d: the candidates that the target must equal. Rows left alone are not."""
@@ -36,7 +34,7 @@ class Written:
     deleted: int
 
 
-def written(connection: psycopg.Connection[TupleRow], tables: Sequence[str]) -> tuple[Written, ...]:
+def written(connection: Connection, tables: Sequence[str]) -> tuple[Written, ...]:
     """What this transaction has written to `tables` so far; zeros from a server that does not count."""
     rows = connection.execute(statement("reconcile/written"), {"tables": list(tables)}).fetchall()
     return tuple(
@@ -45,9 +43,7 @@ def written(connection: psycopg.Connection[TupleRow], tables: Sequence[str]) -> 
     )
 
 
-def name_proved(
-    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, diff: TableDiff
-) -> str:
+def name_proved(connection: Connection, staging: Staging, table: TableContract, diff: TableDiff) -> str:
     """PostgreSQL SQL (`from … t`) for the rows of `table` that the target must have as the candidates are.
 
     For a fresh table that is the whole table; else a temporary table `proved` (target_key, loaded) names the rows,
@@ -75,15 +71,13 @@ def name_proved(
     return f"from pg_temp.proved p join {unified(table.name)} t on t.{key} = p.target_key"
 
 
-def drop_proved(connection: psycopg.Connection[TupleRow], diff: TableDiff) -> None:
+def drop_proved(connection: Connection, diff: TableDiff) -> None:
     """Give `name_proved`'s table back."""
     if not diff.fresh:
         connection.execute(b"drop table pg_temp.proved")
 
 
-def fill_read(
-    connection: psycopg.Connection[TupleRow], staging: Staging, table: TableContract, diff: TableDiff, rows: str
-) -> int:
+def fill_read(connection: Connection, staging: Staging, table: TableContract, diff: TableDiff, rows: str) -> int:
     """Create `work."read <table>"` (target_key, row_hash) from the loaded rows among `rows`; return how many."""
     loaded = "" if diff.fresh else " where p.loaded"
     return copy_out(
@@ -95,9 +89,7 @@ def fill_read(
     )
 
 
-def aggregates(
-    connection: psycopg.Connection[TupleRow], select: str, rows: str, group: str
-) -> list[tuple[object, ...]]:
+def aggregates(connection: Connection, select: str, rows: str, group: str) -> list[tuple[object, ...]]:
     """`select` over `rows`, by `group` (empty: all in one); no rows, no group."""
     by = f" group by {group}" if group else ""
     query = f"select {select} {rows}{by} having count(*) > 0"
@@ -105,7 +97,7 @@ def aggregates(
     return found
 
 
-def money_rows(connection: psycopg.Connection[TupleRow], bots: Sequence[str]) -> list[tuple[object, ...]]:
+def money_rows(connection: Connection, bots: Sequence[str]) -> list[tuple[object, ...]]:
     """bot_id, trades, open positions, pnl, fees, equity of each of `bots` that is there."""
     found: list[tuple[object, ...]] = connection.execute(statement("reconcile/money"), {"bots": list(bots)}).fetchall()
     return found

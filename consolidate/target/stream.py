@@ -13,10 +13,8 @@ from consolidate.staging import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import psycopg
-    from psycopg.rows import TupleRow
-
     from consolidate.staging import Staging
+    from consolidate.target.transaction import Connection
 
 LINES_PER_BATCH: Final = 8_192
 """Few enough that lines of a quarter of a megabyte each still fit into one Arrow array."""
@@ -32,7 +30,7 @@ _ESCAPES: Final = (("b", 8), ("t", 9), ("n", 10), ("v", 11), ("f", 12), ("r", 13
 
 
 def copy_in(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     into: str,
     staging: Staging,
     lines: str,
@@ -65,7 +63,7 @@ def _text_of(lines: pa.Array) -> memoryview:
 
 
 def copy_out(
-    connection: psycopg.Connection[TupleRow],
+    connection: Connection,
     query: str,
     staging: Staging,
     relation: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import psycopg
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
     from psycopg.rows import TupleRow
 
+Connection: TypeAlias = "psycopg.Connection[TupleRow]"
+"""An open connection to the target, for those who pass it on."""
+
 _NAME_LIMIT: Final = 63
 _CHANGED_MEANWHILE: Final = ("40001", "40P01", "23505", "23503")
 """Serialization failure, deadlock, unique violation, foreign key violation: another session wrote the same rows."""
 
 
 @contextmanager
-def transaction(connection: psycopg.Connection[TupleRow], *, run_id: str) -> Iterator[None]:
+def transaction(connection: Connection, *, run_id: str) -> Iterator[None]:
     """Hold the target for one run: `compare`, `load`, `reconcile` and `finish` all run inside.
 
     First comes the lock, which no other run can have until this one has committed or rolled back (or its session has
@@ -51,7 +54,7 @@ def transaction(connection: psycopg.Connection[TupleRow], *, run_id: str) -> Ite
 
 
 @contextmanager
-def snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+def snapshot(connection: Connection) -> Iterator[None]:
     """What a dry run compares with: one moment of the target, given back as it was; takes no lock.
 
     Work tables of this session alone (temporary ones) are made in it and are gone afterwards. Raises
@@ -71,7 +74,7 @@ def snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+def _locked(connection: Connection) -> Iterator[None]:
     taken = connection.execute(statement("load/lock")).fetchone()
     if taken is None or taken[0] is not True:
         raise _held(connection)
@@ -84,7 +87,7 @@ def _locked(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
 
 
 @contextmanager
-def _snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+def _snapshot(connection: Connection) -> Iterator[None]:
     before = connection.isolation_level
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
@@ -95,7 +98,7 @@ def _snapshot(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
             connection.isolation_level = before
 
 
-def _held(connection: psycopg.Connection[TupleRow]) -> ConflictError:
+def _held(connection: Connection) -> ConflictError:
     holder = connection.execute(statement("load/holder")).fetchone()
     place = masked(connection.info.dsn)
     if holder is None:
@@ -118,7 +121,7 @@ def _held(connection: psycopg.Connection[TupleRow]) -> ConflictError:
     )
 
 
-def _require_schema(connection: psycopg.Connection[TupleRow]) -> None:
+def _require_schema(connection: Connection) -> None:
     match schema.state(connection):
         case schema.Present():
             return

@@ -90,8 +90,9 @@ def write_lineage(staging: Staging, names: Names, table: CompiledTable) -> None:
         'insert into cand."#lineage" with direct as materialized ('
         f"{direct}), every as (select * from direct union all select f.\"#row\", d.target, d.n, 'merged'"
         f' from {names.fate} f join direct d on d."#row" = f.into_row where f.outcome = \'merged\'),'
-        ' once as (select "#row", target, n, min(outcome) as outcome from every group by all)'
-        f" select o.target, o.n, {literal(names.source)}, {literal(names.table)}, t.\"#key\", o.outcome, t.\"#hash\","
-        ' case when row_number() over (partition by o."#row" order by o.target desc, o.n) = 1'
-        f' then t."#residual" end from once o join {names.typed} t on t."#row" = o."#row"'
+        f' once as (select e.target, e.n, t."#key", min(e.outcome) as outcome, any_value(t."#hash") as "#hash",'
+        f' any_value(t."#residual") as "#residual" from every e join {names.typed} t on t."#row" = e."#row"'
+        ' group by e.target, e.n, t."#key")'
+        f' select target, n, {literal(names.source)}, {literal(names.table)}, "#key", outcome, "#hash",'
+        ' case when row_number() over (partition by "#key" order by target desc, n) = 1 then "#residual" end from once'
     )

@@ -91,7 +91,7 @@ def _contradiction(block: CompiledBlock, cell: CompiledCell) -> str | None:
     """When the row contradicts the candidate in this column; None where it cannot."""
     merge = block.block.merge
     name = cell.cell.column
-    if merge is None or name in merge.keep or cell.value.members is not None:
+    if merge is None or name in (*merge.keep, *merge.latest) or cell.value.members is not None:
         return None
     mine, theirs = _mine(block, cell), _theirs(cell)
     seconds = dict(merge.agree).get(name)
@@ -116,6 +116,8 @@ def _fill(staging: Staging, names: Names, block: CompiledBlock, turn: int) -> No
         replaced = dict(merge.replace).get(cell.cell.column)
         if cell.value.members is not None:
             value = f"json_unite({theirs}, w.{quoted(f'm{block.index}.{cell.cell.column}')})"
+        elif cell.cell.column in merge.latest:
+            value = f"greatest({theirs}, {mine})"
         elif replaced:
             listed = ", ".join(literal(value) for value in replaced)
             value = f"case when {theirs} in ({listed}) then coalesce({mine}, {theirs}) else coalesce({theirs}, {mine}) end"

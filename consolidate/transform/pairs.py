@@ -32,7 +32,7 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
         (folded == text(pair.open.strip().upper()), text("open")),
         (folded == text(pair.close.strip().upper()), text("close")),
     )
-    columns = [named("#row"), named("#bot"), label(at, "at"), label(event, "event"), label(role, "role")]
+    columns = [named("#row"), named("#bot"), label(at, "moment"), label(event, "event"), label(role, "role")]
     columns += [label(one, f"by{i}") for i, one in enumerate(by)]
     events = relation(
         f"(select * from {names.typed} r where not exists"
@@ -47,9 +47,9 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
         ' select *, row_number() over pair as "#ord",'
         " coalesce(sum(case when role = 'close' then 1 else 0 end)"
         "  over (pair rows between unbounded preceding and 1 preceding), 0) as run,"
-        f" bool_or(at is null or role is null) over (partition by {keys}) and {known} as unreadable"
-        f' from events window pair as (partition by {keys} order by at, "#row"))'
-        ' select "#row", role as "#role", event, at, unreadable, "#ord",'
+        f" bool_or(moment is null or role is null) over (partition by {keys}) and {known} as unreadable"
+        f' from events window pair as (partition by {keys} order by moment, "#row"))'
+        ' select "#row", role as "#role", event, moment, unreadable, "#ord",'
         f" min(case when role = 'open' then \"#row\" end) over (partition by {keys}, run) as \"#group\","
         f" min(case when role = 'close' then \"#row\" end) over (partition by {keys}, run) as \"#closing\""
         " from placed",
@@ -58,7 +58,7 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
     column = pair.event.parts[0] if hasattr(pair.event, "parts") else None
     unknown = f'select "#row" from {names.pairs} where "#role" is null and event is not null'
     reject(staging, names, unknown, RejectCode.UNMAPPED_VALUE, column=column, location=pair.location)
-    unreadable = f'select "#row" from {names.pairs} where event is null or at is null'
+    unreadable = f'select "#row" from {names.pairs} where event is null or moment is null'
     reject(staging, names, unreadable, RejectCode.MISSING_VALUE, column=column, location=pair.location)
     poisoned = f'select "#row" from {names.pairs} where unreadable'
     reject(staging, names, poisoned, RejectCode.REJECTED_REFERENCE, column=column, location=pair.location)

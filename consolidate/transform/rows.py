@@ -118,6 +118,9 @@ def _source_of_rows(names: Names, table: CompiledTable) -> str:
         columns += [f"k.{quoted(f'v:{name}')} as {quoted(f'k:{name}')}" for name in table.closing_columns]
         joins.append(f'left join {names.pairs} p on p."#row" = r."#row"')
         joins.append(f'left join {names.typed} k on k."#row" = p."#closing"')
+    for other, column in table.newest_columns:
+        typed = Names(source=names.source, table=other).typed
+        columns.append(f"(select max({quoted(f'v:{column}')}) from {typed}) as {quoted(f'newest:{other}.{column}')}")
     for i, find in enumerate(table.mapping.finds):
         if isinstance(find, FindListed):
             found = f'(select "#row", min(n) as n from {names.found(find.name)} group by "#row")'

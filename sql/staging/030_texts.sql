@@ -17,8 +17,9 @@ create or replace macro has_nul_escape(t) as regexp_matches(t, '(^|[^\\])(\\\\)*
 
 create or replace macro json_text(t) as to_json((t)::varchar)::varchar;
 
-create or replace macro json_number(t) as
-    case when regexp_full_match(t, '-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?') then t else num_text(num(t)) end;
+-- A number as JSON writes it: the text t as it is where JSON takes it, else the number x that it means.
+create or replace macro json_number(t, x) as
+    case when regexp_full_match(t, '-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?') then t else num_text(x) end;
 
 create or replace macro json_or(t, name) as
     case when t is null then null when is_json(t) then t else '{' || json_text(name) || ': ' || json_text(t) || '}' end;

@@ -1,0 +1,157 @@
+"""A project with its mappings, compiled and checked against each other. Connects to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from consolidate.errors import Problem, UsageError
+from consolidate.mapping import load
+from consolidate.mapping.compiled import CompiledSystem, compile_system
+from consolidate.mapping.yaml import Problems
+from consolidate.model import ExtractRequest, SourceKind
+from consolidate.transform import BotConfiguration, BotRow, Routing, TransformSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consolidate.mapping.language import SystemMapping
+    from consolidate.model import StagedSource
+    from consolidate.project import Bot, Project, ProjectSource
+
+_REQUIRED: Final = ("bot_name", "bot_type", "strategy_name", "deployment_mode", "initial_capital")
+_LONGEST_ID: Final = 100
+_ID_TAIL: Final = len("_1234567890_0123456789")
+_LONG_SYMBOL: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedSource:
+    """A source of the project with its mapping compiled for its time zone."""
+
+    source: ProjectSource
+    compiled: CompiledSystem
+    routing: Routing
+    bots: tuple[BotRow, ...]
+
+    @property
+    def system(self) -> SystemMapping:
+        """The mapping as the files say it."""
+        return self.compiled.system
+
+    def request(self, tables: tuple[str, ...], count_only: tuple[str, ...] = ()) -> ExtractRequest:
+        """What to read of the store: `tables` whole; `count_only` are counted and not read."""
+        return ExtractRequest(
+            source=self.source.name,
+            kind=self.system.kind,
+            tables=tables,
+            count_only=count_only,
+            dsn=self.source.dsn,
+            path=self.source.path,
+            schema=self.source.schema or self.system.schema,
+            snapshots=tuple(one for one in self.system.snapshots if one.name in tables),
+        )
+
+    def transforming(self, staged: StagedSource) -> TransformSource:
+        """The staged source with what its transformation needs."""
+        return TransformSource(name=self.source.name, compiled=self.compiled, staged=staged, routing=self.routing)
+
+
+def prepared(project: Project) -> tuple[PreparedSource, ...]:
+    """All sources of the project, ready to be read. Raises `UsageError` with everything that is wrong."""
+    found, problems = examined(project)
+    if problems:
+        raise UsageError(*problems)
+    return found
+
+
+def examined(project: Project) -> tuple[tuple[PreparedSource, ...], tuple[Problem, ...]]:
+    """As `prepared`, with the problems as a value; sources whose mapping cannot be read at all are left out."""
+    problems = Problems()
+    systems: dict[Path, SystemMapping | None] = {}
+    found = []
+    for source in project.sources:
+        if source.mapping not in systems:
+            systems[source.mapping] = load.system(source.mapping, problems)
+        system = systems[source.mapping]
+        if system is not None:
+            found.append(_source(source, system, problems))
+    return tuple(found), problems.found
+
+
+def _source(source: ProjectSource, system: SystemMapping, problems: Problems) -> PreparedSource:
+    _check_store(source, system, problems)
+    compiled = compile_system(system, zone=source.time_zone, problems=problems)
+    return PreparedSource(
+        source=source,
+        compiled=compiled,
+        routing=_routing(source, system, problems),
+        bots=tuple(_bot(source, system, bot, problems) for bot in source.bots),
+    )
+
+
+def _check_store(source: ProjectSource, system: SystemMapping, problems: Problems) -> None:
+    if system.kind is SourceKind.POSTGRES and source.dsn is None:
+        message = f"source {source.name!r} needs a `dsn`: {system.name} stores are PostgreSQL databases"
+        problems.add("missing-key", message, source.location, "add `dsn: ${…_DSN}`")
+    if system.kind is not SourceKind.POSTGRES and source.path is None:
+        message = f"source {source.name!r} needs a `path`: {system.name} stores are files"
+        problems.add("missing-key", message, source.location, "add `path: …`")
+    if system.needs_time_zone and source.time_zone is None:
+        problems.add(
+            "missing-key",
+            f"source {source.name!r} has no `time_zone`, and {system.name} writes local times without a zone",
+            source.location,
+            "add `time_zone: Europe/London`, the zone of the machine that the bot ran on",
+        )
+
+
+def _routing(source: ProjectSource, system: SystemMapping, problems: Problems) -> Routing:
+    """Whose rows are whose. A value of the routing column is compared without blanks around and in any letter case."""
+    routed = [table.table for table in system.tables if table.bot_column is not None]
+    unrouted = [table.table for table in system.tables if table.bot_column is None]
+    routes = tuple((bot.route.strip().upper(), bot.id) for bot in source.bots if bot.route is not None)
+    if routed and not routes:
+        problems.add(
+            "missing-key",
+            f"source {source.name!r} needs `bots`: the rows of {', '.join(routed)} say whose they are",
+            source.location,
+            "write `bots: {demo: {id: …}, live: {id: …}}`",
+        )
+    default = next((bot for bot in source.bots if bot.default), None)
+    if default is None and len(source.bots) == 1:
+        default = source.bots[0]
+    if default is None and unrouted and source.bots:
+        problems.add(
+            "missing-key",
+            f"source {source.name!r} has several bots, and the rows of {', '.join(unrouted)} do not say whose they are",
+            source.location,
+            "mark the bot that they belong to with `default: true`",
+        )
+    return Routing(default="" if default is None else default.id, routes=routes)
+
+
+def _bot(source: ProjectSource, system: SystemMapping, bot: Bot, problems: Problems) -> BotRow:
+    attributes = {attribute.name: attribute.value for attribute in system.bot}
+    attributes.update({attribute.name: attribute.value for attribute in bot.attributes})
+    for name in _REQUIRED:
+        if attributes.get(name) is None:
+            message = f"the bot {bot.shown_id!r} has no {name!r}"
+            problems.add("missing-key", message, bot.location, f"add `{name}: …` to the bot or to system.yaml")
+    if len(bot.id) + 1 + _LONG_SYMBOL + _ID_TAIL > _LONGEST_ID:
+        problems.add(
+            "long-bot-id",
+            f"with the bot id {bot.shown_id!r}, ids of rows with long symbols would exceed {_LONGEST_ID} characters",
+            bot.location,
+            f"choose an id of at most {_LONGEST_ID - 1 - _LONG_SYMBOL - _ID_TAIL} characters",
+        )
+    return BotRow(
+        id=bot.id,
+        source=source.name,
+        attributes=tuple(attributes.items()),
+        configurations=tuple(
+            BotConfiguration(key=one.key, value=one.value_json, type=one.type) for one in bot.configurations
+        ),
+    )
+
+
