@@ -142,7 +142,7 @@ class Reject:
 class Progress:
     """How far a stage is, told while it works. `total` is None where the store does not say how much there is."""
 
-    stage: str  # "extract" | "transform" | "diff" | "load" | "reconcile"
+    stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile"
     subject: str  # "momentum.trades" or "trading.trades"
     done: int
     total: int | None
@@ -240,8 +240,10 @@ class Notice:
 class InspectedColumn:
     """What a column of a store holds. Texts are as stored; `covered`: the mapping declares or ignores it.
 
-    `stored_type` is what the store declares, `declared` what the mapping does (None: nothing). `nulls` is None where the
-    table was not read. `classes` counts the storage classes; `distinct` the values (None: null), if they are few.
+    `stored_type` is what the store declares, `declared` what the mapping does (None: nothing). `nulls` is None where
+    the table was not read. `classes` counts the storage classes; `distinct` the values (None: null), if they are few.
+    `minimum` and `maximum` are in the `order` of numbers, times or texts; `strays` cells are left out of them, because
+    they are no number (no time) where most are.
     """
 
     name: str
@@ -253,16 +255,22 @@ class InspectedColumn:
     distinct: tuple[tuple[str | None, int], ...] = ()
     minimum: str | None = None
     maximum: str | None = None
+    order: str = "text"  # "number" | "time" | "text"
+    strays: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedTable:
-    """A table, view or file of a store, and whether the mapping says what becomes of it."""
+    """A table, view or file of a store, and whether the mapping says what becomes of it.
+
+    `rows` is None where nobody counted them: of a view, and of a file that is no table. A "member" is one of JSON files
+    that no table reads; of a folder, `rows` are its files.
+    """
 
     name: str
-    kind: str  # "table" | "view" | "file"
-    rows: int
-    covered: str  # "mapped" | "ignored" | "unknown"
+    kind: str  # "table" | "view" | "file" | "member" | "folder"
+    rows: int | None
+    covered: str  # "mapped" | "ignored" | "derived" (a view without a word in the mapping) | "unknown"
     columns: tuple[InspectedColumn, ...] = ()
 
 

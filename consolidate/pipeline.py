@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from consolidate.destination import Destination
-    from consolidate.model import Progress, StagedSource
+    from consolidate.model import Progress, SourceInspection, StagedSource
     from consolidate.project import Project
     from consolidate.staging import Staging
     from consolidate.transform import Transformed
@@ -44,6 +44,15 @@ _WHAT = "the target"
 def check(project: Project) -> tuple[Problem, ...]:
     """Everything that is wrong with the mappings of the project, in the order of files and lines. Connects to nothing."""
     return examined(project)[1]
+
+
+def inspect(
+    project: Project, source_name: str, observe: Callable[[Progress], None] = lambda _: None
+) -> SourceInspection:
+    """What a source holds, and what of it the mapping does not cover; see `consolidate.inspection.inspect`."""
+    from consolidate import inspection  # noqa: PLC0415 - drivers are loaded where they are needed
+
+    return inspection.inspect(project, source_name, observe)
 
 
 def run(project: Project, *, command: str = "run", observe: Callable[[Progress], None] = lambda _: None) -> RunReport:

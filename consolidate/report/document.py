@@ -219,6 +219,8 @@ def _column(column: InspectedColumn) -> Document:
         "distinct": [{"value": value, "count": count} for value, count in column.distinct],
         "minimum": column.minimum,
         "maximum": column.maximum,
+        "order": column.order,
+        "strays": column.strays,
     }
 
 

@@ -21,18 +21,21 @@ _HEADING: Final = "bold"
 _GOOD: Final = "green"
 _BAD: Final = "red"
 _QUIET: Final = "dim"
+_MOST_VALUES: Final = 21
+_MOST_NUMBERS: Final = 6
 
 
 def inspection(found: SourceInspection) -> Iterator[RenderableType]:
     """The parts of an inspection from top to bottom; the last one is the sentence that sums it up."""
     yield Text(safe(f"{found.source}: {found.kind} at {found.origin}\n"), style=_HEADING)
     for table in found.tables:
+        counted = "" if table.rows is None else f"{rows(table.rows, 'file' if table.kind == 'folder' else 'row')}, "
         yield Text.assemble(
             (plain(table.name), _HEADING),
-            f"  {table.kind}, {rows(table.rows)}, ",
+            f"  {table.kind}, {counted}",
             (table.covered, _BAD if table.covered == "unknown" else _QUIET),
         )
-        if table.columns:
+        if table.columns and table.covered in {"mapped", "unknown"}:
             yield _columns(table)
     for problem in found.uncovered:
         yield Text(safe(f"{problem}\n"), style=_BAD)
@@ -70,8 +73,11 @@ def _stored(column: InspectedColumn) -> str:
 
 
 def _values(column: InspectedColumn) -> str:
-    if column.distinct:
+    """The values with their counts, where they are few and some come again; else the least and the greatest."""
+    few = len(column.distinct) <= (_MOST_VALUES if column.order == "text" else _MOST_NUMBERS)
+    if column.distinct and (few or column.minimum is None) and any(number > 1 for _, number in column.distinct):
         return ", ".join(f"{quoted(value)} {count(number)}" for value, number in column.distinct)
     if column.minimum is None or column.maximum is None:
         return ""
-    return f"{quoted(column.minimum)} to {quoted(column.maximum)}"
+    strays = f", and {rows(column.strays, 'cell')} no {column.order}" if column.strays else ""
+    return f"{quoted(column.minimum)} to {quoted(column.maximum)}{strays}"

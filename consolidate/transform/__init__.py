@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from consolidate.model import Progress, Rounding, SourceCounts
 from consolidate.transform.bots import BotConfiguration, BotRow, add_bots
 from consolidate.transform.candidates import create_candidates
+from consolidate.transform.residual import write_residuals
 from consolidate.transform.rows import transform_table
 from consolidate.transform.source import Routing, TransformSource
 
@@ -53,5 +54,9 @@ def transform(
             counts.append(result.counts)
             roundings.extend(result.roundings)
             observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
+    for source in sources:
+        for table in source.compiled.tables:
+            if any(one.table == table.mapping.table for one in source.staged.tables):
+                write_residuals(staging, source.name, table)
     add_bots(staging, tuple(bots))
     return Transformed(counts=tuple(counts), roundings=tuple(roundings))

@@ -60,6 +60,11 @@ class Names:
         """Which candidates the rows make or go into: `#row`, block, target, n, outcome."""
         return self._work("made")
 
+    @property
+    def residual(self) -> str:
+        """What of the rows no target cell gives back: `#key`, residual."""
+        return self._work("residual")
+
     def found(self, find: str) -> str:
         """What a find found: `#row`, n."""
         return self._work(f"find.{find}")

@@ -1,0 +1,142 @@
+"""The residual: of each source row, the cells that its target rows do not give back exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consolidate.mapping.homes import Homes, given_back, homes
+from consolidate.mapping.language import ColumnType
+from consolidate.mapping.target_types import target_type
+from consolidate.model import SourceKind
+from consolidate.staging import literal, quoted
+from consolidate.target.contract import expected
+from consolidate.transform.names import Names
+
+if TYPE_CHECKING:
+    from consolidate.mapping.homes import Home
+    from consolidate.mapping.language import Column
+    from consolidate.mapping.table import CompiledTable
+    from consolidate.staging import Staging
+
+COPIES = "#copies"
+"""The member of a residual that says how many identical rows there were, where there was more than one."""
+
+
+def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None:
+    """Fill `residual` of the lineage of one source table; all candidates must be final.
+
+    It stands once for each source key, with the first of its target rows, as a JSON object: each column that no home
+    gives back as the text the store holds (null: null), `<column>#class` where the storage class does not follow from
+    the column's type, and `#copies`. Key columns are given back by the key itself, unless they hold a `|`.
+    """
+    names = Names(source=source, table=table.mapping.table)
+    members = [_member(column, table, where) for column, where in _columns(table)]
+    members.append(f"json_member({literal(COPIES)}, case when count(*) over key > 1 then (count(*) over key)::varchar end)")
+    joins = "".join(
+        f" left join links l{i} on l{i}.source_key = t.\"#key\" and l{i}.target_table = {literal(target)}"
+        f' left join cand.{quoted(target)} c{i} on c{i}."#n" = l{i}.n'
+        for i, target in enumerate(_targets(table))
+    )
+    pair = ""
+    if table.mapping.pair is not None:
+        pair = f' left join {names.pairs} p on p."#row" = t."#row"'
+    staging.run(
+        f"create or replace table {names.residual} as with links as materialized ("
+        'select source_key, target_table, min("#n") as n from cand."#lineage"'
+        f" where source = {literal(source)} and source_table = {literal(names.table)} group by all)"
+        ' select "#key", any_value(residual) as residual from ('
+        f"select t.\"#key\", json_object_of([{', '.join(members)}]) as residual"
+        f' from {names.typed} t join {names.staged} s on s."#row" = t."#row"{pair}{joins}'
+        f' where t."#key" in (select source_key from links)'
+        ' window key as (partition by t."#key")) where residual is not null group by "#key"'
+    )
+    staging.run(
+        'update cand."#lineage" set residual = r.residual from ('
+        f' select l.rowid as place, x.residual from {names.residual} x join (select rowid, source_key,'
+        ' row_number() over (partition by source_key order by target_table, "#n") as turn from cand."#lineage"'
+        f" where source = {literal(source)} and source_table = {literal(names.table)}) l"
+        ' on l.source_key = x."#key" and l.turn = 1) r where cand."#lineage".rowid = r.place'
+    )
+
+
+def _columns(table: CompiledTable) -> list[tuple[Column, Homes]]:
+    where = homes(table.mapping)
+    return [(column, where) for column in table.mapping.columns]
+
+
+def _targets(table: CompiledTable) -> list[str]:
+    where = homes(table.mapping)
+    return sorted({home.table for home in (*where.rows.values(), *where.closing.values())})
+
+
+def _member(column: Column, table: CompiledTable, where: Homes) -> str:
+    """The members that a column has in the residual: SQL that gives null where there is nothing to keep."""
+    raw = f"s.{quoted(column.name)}"
+    kept = f"coalesce(json_text({raw}), 'null')"
+    same = _same(column, table, where, raw)
+    value = f"json_member({literal(column.name)}, case when not ({same}) then {kept} end)"
+    if not table.store.classed:
+        return value
+    standard = _standard_class(column, table, raw)
+    kind = f"s.{quoted(column.name + '#class')}"
+    return f"{value}, json_member({literal(column.name + '#class')}, case when {kind} <> {standard} then json_text({kind}) end)"
+
+
+def _same(column: Column, table: CompiledTable, where: Homes, raw: str) -> str:
+    """Whether the row's home gives the cell back."""
+    if column.name in table.mapping.key:
+        # The key is the text of its columns joined by |; it can be taken apart where none of them holds one.
+        return "true" if len(table.mapping.key) == 1 else f"not contains({raw}, '|')"
+    plain = _gives(where.rows.get(column.name), column, table, raw)
+    if table.mapping.pair is None:
+        return plain
+    closing = _gives(where.closing.get(column.name), column, table, raw)
+    return f"case when p.\"#role\" = 'close' then {closing} else {plain} end"
+
+
+def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) -> str:
+    """Whether the home gives the cell back. Where there is none, or the row made nothing there, a null needs no record."""
+    if home is None:
+        return f"({raw} is null)"
+    i = _targets(table).index(home.table)
+    given = f"{given_back(home, column, table.store, f'c{i}')} is not distinct from {raw}"
+    if home.rounded:
+        value, scale = f"t.{quoted(f'v:{column.name}')}", _scale(home)
+        cell = f"replace(c{i}.{quoted(home.column)}::varchar, '.', '')::hugeint"
+        stated = f"not num_fits({value}, {scale}) and num_unscaled(num_round({value}, {scale}), {scale}) = {cell}"
+        given = f"{given} or coalesce({stated}, false)"
+    return f"(case when c{i}.\"#n\" is null then {raw} is null else {given} end)"
+
+
+def _scale(home: Home) -> int:
+    """The decimals of the home's column."""
+    target = expected().table(home.table)
+    column = None if target is None else target.column(home.column)
+    return 0 if column is None else target_type(column.type).scale or 0
+
+
+def _standard_class(column: Column, table: CompiledTable, raw: str) -> str:
+    """The storage class that a cell of the column has, unless the residual says another."""
+    if table.store.kind is SourceKind.SQLITE:
+        return _sqlite_class(column, raw)
+    named = {
+        ColumnType.INTEGER: "'number'",
+        ColumnType.DECIMAL: "'number'",
+        ColumnType.FLOAT: "'number'",
+        ColumnType.BOOLEAN: "'boolean'",
+        ColumnType.EPOCH_S: "'number'",
+        ColumnType.EPOCH_MS: "'number'",
+        ColumnType.JSON: "'object'",
+    }.get(column.type, "'string'")
+    return f"case when {raw} is null then 'absent' else {named} end"
+
+
+def _sqlite_class(column: Column, raw: str) -> str:
+    match column.type:
+        case ColumnType.INTEGER | ColumnType.BOOLEAN | ColumnType.EPOCH_S | ColumnType.EPOCH_MS:
+            named = "'integer'"
+        case ColumnType.FLOAT:
+            named = f"case when regexp_full_match({raw}, '-?[0-9]+') then 'integer' else 'real' end"
+        case _:
+            named = "'text'"
+    return f"case when {raw} is null then 'null' else {named} end"
