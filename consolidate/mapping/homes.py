@@ -194,3 +194,42 @@ def _time(cell: str, column: Column, store: Store) -> str:
 def _python_fraction(cell: str) -> str:
     """Six digits, or nothing for a whole second: as Python's isoformat writes it."""
     return f"case when microsecond({cell}) % 1000000 = 0 then '' else strftime({cell}, '.%f') end"
+
+
+def targets(mapping: TableMapping) -> tuple[str, ...]:
+    """The target tables in which columns have a home, in the order of their names."""
+    found = homes(mapping)
+    return tuple(sorted({home.table for home in (*found.rows.values(), *found.closing.values())}))
+
+
+def event_column(mapping: TableMapping) -> str | None:
+    """The column that says what an event is; None without `pair`."""
+    event = None if mapping.pair is None else mapping.pair.event
+    return event.parts[0] if isinstance(event, Name) else None
+
+
+def standard_class(column: Column, store: Store, raw: str) -> str:
+    """The storage class that a cell of the column has, unless the residual says another."""
+    if store.kind is SourceKind.SQLITE:
+        return _sqlite_class(column, raw)
+    named = {
+        ColumnType.INTEGER: "'number'",
+        ColumnType.DECIMAL: "'number'",
+        ColumnType.FLOAT: "'number'",
+        ColumnType.BOOLEAN: "'boolean'",
+        ColumnType.EPOCH_S: "'number'",
+        ColumnType.EPOCH_MS: "'number'",
+        ColumnType.JSON: "'object'",
+    }.get(column.type, "'string'")
+    return f"case when {raw} is null then 'absent' else {named} end"
+
+
+def _sqlite_class(column: Column, raw: str) -> str:
+    match column.type:
+        case ColumnType.INTEGER | ColumnType.BOOLEAN | ColumnType.EPOCH_S | ColumnType.EPOCH_MS:
+            named = "'integer'"
+        case ColumnType.FLOAT:
+            named = f"case when regexp_full_match({raw}, '-?[0-9]+') then 'integer' else 'real' end"
+        case _:
+            named = "'text'"
+    return f"case when {raw} is null then 'null' else {named} end"

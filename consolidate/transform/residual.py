@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consolidate.mapping.homes import Homes, given_back, homes
-from consolidate.mapping.language import ColumnType
+from consolidate.mapping.homes import Homes, event_column, given_back, homes, standard_class, targets
 from consolidate.mapping.target_types import target_type
-from consolidate.model import SourceKind
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
+from consolidate.transform.finds import TEXT_IDS
 from consolidate.transform.names import Names
 
 if TYPE_CHECKING:
@@ -30,20 +29,21 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     the column's type, and `#copies`. Key columns are given back by the key itself, unless they hold a `|`.
     """
     names = Names(source=source, table=table.mapping.table)
-    members = [_member(column, table, where) for column, where in _columns(table)]
+    where = homes(table.mapping)
+    members = [_member(column, table, where) for column in table.mapping.columns]
     members.append(f"json_member({literal(COPIES)}, case when count(*) over key > 1 then (count(*) over key)::varchar end)")
     joins = "".join(
-        f" left join links l{i} on l{i}.source_key = t.\"#key\" and l{i}.target_table = {literal(target)}"
+        f' left join ({_link(target)}) l{i} on l{i}.source_key = t."#key"'
         f' left join cand.{quoted(target)} c{i} on c{i}."#n" = l{i}.n'
-        for i, target in enumerate(_targets(table))
+        for i, target in enumerate(targets(table.mapping))
     )
     pair = ""
     if table.mapping.pair is not None:
         pair = f' left join {names.pairs} p on p."#row" = t."#row"'
     staging.run(
         f"create or replace table {names.residual} as with links as materialized ("
-        'select source_key, target_table, min("#n") as n from cand."#lineage"'
-        f" where source = {literal(source)} and source_table = {literal(names.table)} group by all)"
+        'select source_key, target_table, "#n" as n from cand."#lineage"'
+        f" where source = {literal(source)} and source_table = {literal(names.table)})"
         ' select "#key", any_value(residual) as residual from ('
         f"select t.\"#key\", json_object_of([{', '.join(members)}]) as residual"
         f' from {names.typed} t join {names.staged} s on s."#row" = t."#row"{pair}{joins}'
@@ -59,14 +59,14 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     )
 
 
-def _columns(table: CompiledTable) -> list[tuple[Column, Homes]]:
-    where = homes(table.mapping)
-    return [(column, where) for column in table.mapping.columns]
-
-
-def _targets(table: CompiledTable) -> list[str]:
-    where = homes(table.mapping)
-    return sorted({home.table for home in (*where.rows.values(), *where.closing.values())})
+def _link(target: str) -> str:
+    """Of the rows of a target that a source row went into, the one with the lowest text id: `source_key`, `n`."""
+    identifier = TEXT_IDS.get(target)
+    order = "k.n" if identifier is None else f"c.{quoted(identifier)}"
+    return (
+        f"select k.source_key, arg_min(k.n, {order}) as n from links k join cand.{quoted(target)} c on c.\"#n\" = k.n"
+        f" where k.target_table = {literal(target)} group by 1"
+    )
 
 
 def _member(column: Column, table: CompiledTable, where: Homes) -> str:
@@ -77,7 +77,7 @@ def _member(column: Column, table: CompiledTable, where: Homes) -> str:
     value = f"json_member({literal(column.name)}, case when not ({same}) then {kept} end)"
     if not table.store.classed:
         return value
-    standard = _standard_class(column, table, raw)
+    standard = standard_class(column, table.store, raw)
     kind = f"s.{quoted(column.name + '#class')}"
     return f"{value}, json_member({literal(column.name + '#class')}, case when {kind} <> {standard} then json_text({kind}) end)"
 
@@ -88,7 +88,7 @@ def _same(column: Column, table: CompiledTable, where: Homes, raw: str) -> str:
         # The key is the text of its columns joined by |; it can be taken apart where none of them holds one.
         return "true" if len(table.mapping.key) == 1 else f"not contains({raw}, '|')"
     plain = _gives(where.rows.get(column.name), column, table, raw)
-    if table.mapping.pair is None:
+    if table.mapping.pair is None or column.name == event_column(table.mapping):
         return plain
     closing = _gives(where.closing.get(column.name), column, table, raw)
     return f"case when p.\"#role\" = 'close' then {closing} else {plain} end"
@@ -98,7 +98,7 @@ def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) ->
     """Whether the home gives the cell back. Where there is none, or the row made nothing there, a null needs no record."""
     if home is None:
         return f"({raw} is null)"
-    i = _targets(table).index(home.table)
+    i = targets(table.mapping).index(home.table)
     given = f"{given_back(home, column, table.store, f'c{i}')} is not distinct from {raw}"
     if home.rounded:
         value, scale = f"t.{quoted(f'v:{column.name}')}", _scale(home)
@@ -113,30 +113,3 @@ def _scale(home: Home) -> int:
     target = expected().table(home.table)
     column = None if target is None else target.column(home.column)
     return 0 if column is None else target_type(column.type).scale or 0
-
-
-def _standard_class(column: Column, table: CompiledTable, raw: str) -> str:
-    """The storage class that a cell of the column has, unless the residual says another."""
-    if table.store.kind is SourceKind.SQLITE:
-        return _sqlite_class(column, raw)
-    named = {
-        ColumnType.INTEGER: "'number'",
-        ColumnType.DECIMAL: "'number'",
-        ColumnType.FLOAT: "'number'",
-        ColumnType.BOOLEAN: "'boolean'",
-        ColumnType.EPOCH_S: "'number'",
-        ColumnType.EPOCH_MS: "'number'",
-        ColumnType.JSON: "'object'",
-    }.get(column.type, "'string'")
-    return f"case when {raw} is null then 'absent' else {named} end"
-
-
-def _sqlite_class(column: Column, raw: str) -> str:
-    match column.type:
-        case ColumnType.INTEGER | ColumnType.BOOLEAN | ColumnType.EPOCH_S | ColumnType.EPOCH_MS:
-            named = "'integer'"
-        case ColumnType.FLOAT:
-            named = f"case when regexp_full_match({raw}, '-?[0-9]+') then 'integer' else 'real' end"
-        case _:
-            named = "'text'"
-    return f"case when {raw} is null then 'null' else {named} end"
