@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import shutil
 import time
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from consolidate import coverage, quarantine
+from consolidate import coverage, evidence, quarantine
 from consolidate.destination import opened
 from consolidate.errors import (
     ConflictError,
@@ -90,6 +91,7 @@ class _Run:
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.folder = project.state_folder / "runs" / self.run_id
+        self.evidence = self.folder / evidence.FOLDER
         self.clock = _Clock()
 
     def report(self) -> RunReport:
@@ -127,6 +129,7 @@ class _Run:
             staged = [_extracted(source, staging, self.folder, self.observe) for source in sources]
             _require_cover(sources, staged)
             staging.lock_down()
+            self._keep(sources, staged, staging)
         with self.clock.stage("transform"):
             transformed = transform(
                 staging,
@@ -160,7 +163,31 @@ class _Run:
         else:
             report = self._loaded(report, sources, staging, destination)
         self._write(report)
+        self._seal(sources, staged)
         return report
+
+    def _keep(self, sources: tuple[PreparedSource, ...], staged: list[StagedSource], staging: Staging) -> None:
+        """Keep the rules of the run and what it read, before anything is made of it."""
+        text = self.project.file.read_text(encoding="utf-8-sig")
+        for secret in self.project.connection_strings:
+            text = text.replace(secret, "***")
+        evidence.write_rules(self.evidence, text, [source.source.mapping for source in sources])
+        if self.project.full_evidence:
+            for one in staged:
+                evidence.write_staged(staging, one, self.evidence)
+
+    def _seal(self, sources: tuple[PreparedSource, ...], staged: list[StagedSource]) -> None:
+        evidence.seal(
+            self.evidence,
+            run_id=self.run_id,
+            tool_version=version("consolidate"),
+            full=self.project.full_evidence,
+            sources=staged,
+            rules=[
+                evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots) for one in sources
+            ],
+            files=(self.folder / "report.json", self.folder / "rejects.jsonl"),
+        )
 
     def _loaded(
         self, report: RunReport, sources: tuple[PreparedSource, ...], staging: Staging, destination: Destination
@@ -216,7 +243,7 @@ class _Run:
                 if result.inserted or result.updated:
                     with self.clock.stage("load"):
                         load.refresh_views(connection)
-                ledger.finish(connection, record, result, report=document.text_of(document.run(report)))
+                ledger.finish(connection, record, result, report=_storable(document.text_of(document.run(report))))
         return replace(report, seconds=self._seconds())
 
     def _seconds(self) -> tuple[tuple[str, float], ...]:
@@ -278,6 +305,11 @@ def _counts(
             if unread.kind == "table" and coverage.is_ignored(source.system, unread.table)
         ]
     return tuple(found)
+
+
+def _storable(document: str) -> str:
+    """A JSON text as jsonb takes it: an escaped NUL becomes U+2400; the files of the run keep it as it was."""
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\\u2400", document)
 
 
 def _mapping_digest(sources: tuple[PreparedSource, ...]) -> str:

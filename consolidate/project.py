@@ -28,7 +28,8 @@ __all__ = ["Attribute", "Bot", "Configuration", "Examined", "Project", "ProjectS
 DEFAULT_FILE: Final = "consolidate.yaml"
 VERSION: Final = "1"
 
-_KEYS: Final = ("version", "target", "sources", "limits")
+_KEYS: Final = ("version", "target", "sources", "limits", "evidence")
+_EVIDENCE: Final = ("full", "digests")
 _SOURCE_KEYS: Final = ("mapping", "dsn", "path", "schema", "time_zone", "bot", "bots")
 _SOURCE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _URI: Final = re.compile(r"postgres(ql)?://")
@@ -61,7 +62,8 @@ class ProjectSource:
 class Project:
     """The project file as a value; see `load`.
 
-    `target` is a connection string (None: the embedded PostgreSQL). `digest` is the SHA-256, in hex, of the file's
+    `target` is a connection string (None: the embedded PostgreSQL). `full_evidence`: runs keep the rows they read, not
+    their digests alone. `digest` is the SHA-256, in hex, of the file's
     text before variables are filled in. `filled_in` are the texts that came from variables, longest first: whoever
     prints something that may hold one strikes it out.
     """
@@ -72,6 +74,7 @@ class Project:
     sources: tuple[ProjectSource, ...]
     max_rejects: int = 0
     accept: tuple[RejectCode, ...] = ()
+    full_evidence: bool = True
     digest: str
     filled_in: tuple[str, ...] = field(default=(), repr=False)
 
@@ -173,6 +176,7 @@ def _project(root: yaml.Mapping, file: Path, digest: str, reading: Reading, home
         sources=sources,
         max_rejects=max_rejects,
         accept=accept,
+        full_evidence=_full_evidence(root, reading),
         digest=digest,
         filled_in=tuple(sorted(reading.filled_in, key=len, reverse=True)),
     )
@@ -213,6 +217,18 @@ class _Places:
             return Path(os.path.normpath(self.folder / Path(text).expanduser()))
         except RuntimeError:
             return None
+
+
+def _full_evidence(root: yaml.Mapping, reading: Reading) -> bool:
+    """Whether runs keep the rows they read (`full`, the default), or their digests alone."""
+    node = root.get("evidence")
+    text = reading.text(node, "evidence")
+    if node is None or text is None:
+        return True
+    if text.value not in _EVIDENCE:
+        hint = text.nearest(_EVIDENCE)
+        reading.wrong("bad-value", f"evidence is {text.shown}", node.location, hint)
+    return text.value != "digests"
 
 
 def _sources(root: yaml.Mapping, places: _Places, reading: Reading) -> tuple[ProjectSource, ...]:

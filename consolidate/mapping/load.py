@@ -68,7 +68,7 @@ def system(place: Path, problems: Problems) -> SystemMapping | None:
     known_keys(root, _SYSTEM_KEYS, "system.yaml", problems)
     name = required_text(root, "system", "system.yaml", problems)
     kind = _kind(root, problems)
-    shared = _shared_values(problems)
+    shared = _shared_values(place, problems)
     values = value_maps(root.get("values"), problems)
     tables = []
     names = texts_of(root.get("tables"), "`tables`", problems)
@@ -161,12 +161,16 @@ def _united(first: tuple[ValueMap, ...], others: tuple[ValueMap, ...]) -> tuple[
     return tuple(found.values())
 
 
-def _shared_values(problems: Problems) -> tuple[ValueMap, ...]:
-    file = folder("mappings") / _SHARED_VALUES
-    if not file.is_file():
-        return ()
+def _shared_values(place: Path, problems: Problems) -> tuple[ValueMap, ...]:
+    file = _values_file(place)
     root = read(file, problems, shown=f"mappings/{_SHARED_VALUES}")
     return () if root is None else value_maps(root, problems)
+
+
+def _values_file(place: Path) -> Path:
+    """The value maps that every mapping can use: beside the mapping's folder, else those that come with consolidate."""
+    beside = place.parent / _SHARED_VALUES
+    return beside if beside.is_file() else folder("mappings") / _SHARED_VALUES
 
 
 def value_maps(node: Node | None, problems: Problems) -> tuple[ValueMap, ...]:
@@ -249,7 +253,7 @@ def _snapshots(
 def _digest(place: Path) -> str:
     """SHA-256 over the names and texts of all files that make the mapping."""
     digest = hashlib.sha256()
-    for file in [*sorted(place.glob("*.yaml")), folder("mappings") / _SHARED_VALUES]:
+    for file in [*sorted(place.glob("*.yaml")), _values_file(place)]:
         if file.is_file():
             text = file.read_bytes()
             digest.update(f"{file.name}:{len(text)}:".encode())
