@@ -20,10 +20,10 @@ from consolidate.target import held
 from consolidate.target.cells import CellDifference, differing
 from consolidate.target.contract import expected
 from consolidate.target.fingerprint import fill_hashes
-from consolidate.target.identity import Known, identity
+from consolidate.target.identity import CANDLES, LIVE_VALUES, Known, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
@@ -41,9 +41,15 @@ _ACTIONS: Final = {
     "shared": "unchanged",  # a candle that was there, or that another source brought
     "kept": "unchanged",  # changed in the target only
     "deleted": "unchanged",  # deleted in the target, unchanged in the source
+    "live": "unchanged",  # a bot's row, changed in both, in the target only where bots write while they run
     "both": "conflict",
     "deleted_and_changed": "conflict",
     "not_ours": "conflict",
+}
+_SETTLED: Final[Mapping[str, Mapping[str, str]]] = {
+    "refuse": {},
+    "target": {"both": "unchanged", "deleted_and_changed": "unchanged", "not_ours": "unchanged"},
+    "source": {"both": "update", "deleted_and_changed": "insert", "not_ours": "update"},
 }
 _REASONS: Final = {
     "both": "changed in the source and in the target since it was loaded",
@@ -84,6 +90,8 @@ class TableDiff:
     conflict: int
     left_alone: int
     shared: int
+    live: int
+    settled: int
 
     @property
     def candidate(self) -> int:
@@ -96,6 +104,7 @@ class DiffReport:
     """What a load would do; valid in the transaction it was made in. `conflicts` lists the first 20 of them."""
 
     sources: tuple[str, ...]
+    on_conflict: str
     counts: tuple[TargetCounts, ...]
     tables: tuple[TableDiff, ...]
     conflicts: tuple[RowConflict, ...]
@@ -121,7 +130,8 @@ class DiffReport:
             code="conflict",
             message=f"{self.conflict} rows cannot be loaded without overwriting what the target has:\n{rows}"
             + (f"\n  … and {more} more" if more else ""),
-            hint="nothing was loaded; make both sides agree in the source or in the target, then run again",
+            hint="nothing was loaded; make both sides agree, or say who is right: `consolidate run --on-conflict source`"
+            " overwrites these rows (rollback brings them back), `--on-conflict target` leaves them as they are",
         )
         raise ConflictError(problem)
 
@@ -131,13 +141,15 @@ def compare(
     connection: Connection | None,
     *,
     sources: Sequence[str],
+    on_conflict: str = "refuse",
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> DiffReport:
     """Compare all candidates with the target and leave the verdicts in DuckDB (see `TableDiff`).
 
     `connection` must be in `target.transaction.transaction` (to load then) or `.snapshot` (a dry run); None says that
     the target has no schema yet. `sources` are the names of all sources of the run, also of those without candidates.
-    Writes nothing but temporary tables. Raises `psycopg.Error`.
+    `on_conflict` says what becomes of rows that are in conflict: "refuse" counts them as such, "target" leaves them as
+    the target has them, "source" overwrites them. Writes nothing but temporary tables. Raises `psycopg.Error`.
     """
     if connection is None:
         held.fill_no_lineage(staging)
@@ -150,7 +162,7 @@ def compare(
         rows = _integer(staging.value(f"select count(*) from {candidates(table.name)}"))
         if rows:
             observe(Progress(stage="diff", subject=table.name, done=0, total=rows))
-            diff = _table(staging, connection, table)
+            diff = _table(staging, connection, table, {**_ACTIONS, **_SETTLED[on_conflict]})
             counts.extend(_counts(staging, table.name))
             _refuse_residue(table.name, rows, diff)
             diffs.append(diff)
@@ -158,14 +170,17 @@ def compare(
         _add_gone(staging, table.name, any_candidates=bool(rows))
     return DiffReport(
         sources=tuple(sources),
+        on_conflict=on_conflict,
         counts=tuple(counts),
         tables=tuple(diffs),
         conflicts=() if connection is None else tuple(_conflicts(staging, connection, diffs)),
-        notices=tuple(_notices(staging, diffs)),
+        notices=tuple(_notices(staging, diffs, on_conflict)),
     )
 
 
-def _table(staging: Staging, connection: Connection | None, table: TableContract) -> TableDiff:
+def _table(
+    staging: Staging, connection: Connection | None, table: TableContract, actions: Mapping[str, str]
+) -> TableDiff:
     empty = connection is None or held.is_empty(connection, table)
     lineage = staging.value(f"select count(*) from {HELD_LINEAGE} where target_table = ?", [table.name])
     fresh = connection is None or (empty and not lineage)
@@ -185,11 +200,11 @@ def _table(staging: Staging, connection: Connection | None, table: TableContract
             held.fill_no_rows(staging, table)
         else:
             held.fill_rows(connection, staging, table)
-        _judge(staging, table)
+        _judge(staging, table, actions)
     tallied = staging.rows(f"select why, count(*) from {work('diff', table.name)} group by why")
     tally = {str(why): _integer(number) for why, number in tallied}
     by_action = {
-        action: sum(number for why, number in tally.items() if _ACTIONS[why] == action)
+        action: sum(number for why, number in tally.items() if actions[why] == action)
         for action in ("insert", "update", "unchanged", "conflict")
     }
     return TableDiff(
@@ -198,6 +213,8 @@ def _table(staging: Staging, connection: Connection | None, table: TableContract
         hashed=not fresh,
         left_alone=tally.get("kept", 0) + tally.get("deleted", 0),
         shared=tally.get("shared", 0),
+        live=tally.get("live", 0),
+        settled=sum(tally.get(why, 0) for why in _REASONS if actions[why] != "conflict"),
         **by_action,
     )
 
@@ -230,16 +247,17 @@ def _identify(staging: Staging, table: str) -> None:
     """)
 
 
-def _judge(staging: Staging, table: TableContract) -> None:
+def _judge(staging: Staging, table: TableContract, actions: Mapping[str, str]) -> None:
     found = identity(table)
-    shared = held.shared_columns(table)
-    same_shared = f"m.shared = {duckdb_plain(shared, 'c')}" if shared else "false"
+    decisive = held.decisive_columns(table)
+    alike = f"m.decisive = {duckdb_plain(decisive, 'c')}" if decisive else "false"
+    shared, live = (alike, "false") if table.name == CANDLES else ("false", alike)
     own_key, joined = "m.target_key", ""
     if found.known is Known.BY_TEXT_ID:
         own_key = f"c.{quoted(found.target_key)}"
     elif found.known is Known.BY_LINEAGE:
         own_key, joined = "i.target_key", f'left join {work("identity", table.name)} i on i.n = c."#n"'
-    actions = " ".join(f"when {literal(why)} then {literal(action)}" for why, action in _ACTIONS.items())
+    verdicts = " ".join(f"when {literal(why)} then {literal(action)}" for why, action in actions.items())
     staging.run(f"""
         create or replace table {work("diff", table.name)} as
         with loaded as (
@@ -252,11 +270,12 @@ def _judge(staging: Staging, table: TableContract) -> None:
                     when m.n is null and l.target_key is null and r.n is null then 'new'
                     when m.n is null and (r.n is not null or l.row_hash = h.row_hash) then 'deleted'
                     when m.n is null then 'deleted_and_changed'
-                    when l.row_hash is null and {same_shared} then 'shared'
+                    when l.row_hash is null and {shared} then 'shared'
                     when l.row_hash is null then 'not_ours'
                     when m.row_hash = h.row_hash then 'equal'
                     when m.row_hash = l.row_hash then 'changed'
                     when h.row_hash = l.row_hash then 'kept'
+                    when {live} then 'live'
                     else 'both'
                 end as why
             from {candidates(table.name)} c
@@ -266,7 +285,7 @@ def _judge(staging: Staging, table: TableContract) -> None:
             left join loaded l on l.target_key = {own_key}
             left join repeated r on r.n = c."#n" and m.n is null
         )
-        select n, bot, case why {actions} end as action, why, target_key, first_run from judged
+        select n, bot, case why {verdicts} end as action, why, target_key, first_run from judged
     """)
 
 
@@ -350,8 +369,22 @@ def _conflicts(staging: Staging, connection: Connection, diffs: Sequence[TableDi
             )
 
 
-def _notices(staging: Staging, diffs: Sequence[TableDiff]) -> Iterator[Notice]:
+def _notices(staging: Staging, diffs: Sequence[TableDiff], on_conflict: str) -> Iterator[Notice]:
     for diff in diffs:
+        if diff.settled:
+            became = (
+                "left as the target has them" if on_conflict == "target" else "overwritten with what the source has"
+            )
+            yield Notice(
+                code=f"conflict_{on_conflict}",
+                message=f"{diff.settled} rows of {diff.table} were in conflict and are {became}, as --on-conflict says",
+            )
+        if diff.live:
+            yield Notice(
+                code="bot_is_live",
+                message=f"{diff.live} rows of {diff.table} were changed by running bots ({', '.join(LIVE_VALUES)}) and "
+                "in the source: they are left as the bots have them",
+            )
         if diff.left_alone:
             yield Notice(
                 code="target_changed",

@@ -129,7 +129,7 @@ def _peeked(
     if table is None:
         return None
     request = replace(prepared.request(()), tables=(table.name,), snapshots=(table,))
-    with Staging.open(folder / "peek.duckdb") as staging:
+    with tempfile.TemporaryDirectory(dir=folder) as own, Staging.open(Path(own) / "peek.duckdb") as staging:
         try:
             (staged,) = extract(request, staging, folder, observe).tables
         except UnreachableError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from consolidate.errors import Location, Problem
@@ -138,11 +138,15 @@ class Reject:
     location: Location | None
 
 
+COMMITTED: Final = "commit"
+"""The stage that is told once, when the rows of a run are in the target for good."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a stage is, told while it works. `total` is None where the store does not say how much there is."""
 
-    stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile"
+    stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile" | COMMITTED
     subject: str  # "momentum.trades" or "trading.trades"
     done: int
     total: int | None
@@ -286,6 +290,51 @@ class SourceInspection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCell:
+    """A cell of a source row: the text as the store held it (None: null), and its storage class where it has one."""
+
+    column: str
+    value: str | None
+    storage_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A source row that a target row comes from. `outcome`: mapped (it made the row) or merged.
+
+    `cells` are recovered from the target alone; None where the project has no such source or table any more.
+    """
+
+    source: str
+    table: str
+    key: str
+    outcome: str
+    run_id: str
+    first_run_id: str
+    started_at: str | None
+    cells: tuple[StoredCell, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedCell:
+    """A cell of the target row: its value as text, and the rules that can fill it, each as written, with its place."""
+
+    column: str
+    value: str | None
+    rules: tuple[tuple[str, Location], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """Everything that is known of where a target row comes from."""
+
+    table: str
+    key: str
+    cells: tuple[ExplainedCell, ...]
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """Everything a command has to tell, for people and machines alike; see `consolidate.report`."""
 
@@ -308,3 +357,89 @@ class RunReport:
     notices: tuple[Notice, ...] = ()
     problems: tuple[str, ...] = ()  # why a run was refused or failed, as printed
     seconds: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBackTable:
+    """What a rollback did to one unified table: rows taken out, rows given their former values.
+
+    `kept` are candles that the run inserted and that stay, because other runs brought them too.
+    """
+
+    table: str
+    removed: int
+    restored: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackReport:
+    """A rollback that was done. `run_id` is the run that it undid (of `bot` only, if there is one).
+
+    `rollback_id` names the rollback itself in the ledger. `status` is what the ledger now says of the run: "rolled_back", or "partly_rolled_back" while other rows of it stay.
+    """
+
+    run_id: str
+    rollback_id: str
+    bot: str | None
+    status: str
+    target: str
+    tables: tuple[RolledBackTable, ...]
+    notices: tuple[Notice, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRun:
+    """One line of the ledger. Times are ISO 8601 in UTC, `finished_at` None while it runs or where it died.
+
+    `status` is the ledger's, but "interrupted" where it says "running" and no session does. Rows of a rollback:
+    `updated` have their former values again, `deleted` are out again, `undone_run_id` is the run that it undid.
+    """
+
+    run_id: str
+    command: str
+    status: str
+    started_at: str
+    finished_at: str | None
+    inserted: int
+    updated: int
+    deleted: int
+    unchanged: int
+    rejected: int
+    bots: tuple[str, ...] = ()
+    undone_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReject:
+    """A reject as the ledger keeps it: texts as stored (U+2400 for NUL), `row` the whole source row as JSON text."""
+
+    source: str
+    table: str
+    key: str | None
+    code: str
+    column: str | None
+    value: str | None
+    location: str | None
+    row: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRejectGroup:
+    """How many rejects of a run one table has with one code."""
+
+    source: str
+    table: str
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRejects:
+    """The rejects of a loaded run: all of them by code, the first of them, and the file they were exported to."""
+
+    run_id: str
+    groups: tuple[KeptRejectGroup, ...]
+    rejects: tuple[KeptReject, ...]
+    exported: Path | None = None

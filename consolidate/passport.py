@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from consolidate import recovery
 from consolidate.bundled import statement
 from consolidate.destination import opened
-from consolidate.errors import Location, Problem, UsageError
+from consolidate.errors import Problem, UsageError
 from consolidate.mapping.yaml import nearest
+from consolidate.model import ExplainedCell, Origin, Passport, StoredCell
 from consolidate.postgres import connect
 from consolidate.preparation import PreparedSource, prepared
 from consolidate.relations import unified
@@ -22,56 +22,12 @@ from consolidate.target.identity import identity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consolidate.errors import Location
     from consolidate.mapping.table import CompiledTable
     from consolidate.project import Project
     from consolidate.target.transaction import Connection
 
 _WHAT: Final = "the target"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCell:
-    """A cell of a source row: the text as the store held it (None: null), and its storage class where it has one."""
-
-    column: str
-    value: str | None
-    storage_class: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """A source row that a target row comes from. `outcome`: mapped (it made the row) or merged.
-
-    `cells` are recovered from the target alone; None where the project has no such source or table any more.
-    """
-
-    source: str
-    table: str
-    key: str
-    outcome: str
-    run_id: str
-    first_run_id: str
-    started_at: str | None
-    cells: tuple[StoredCell, ...] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedCell:
-    """A cell of the target row: its value as text, and the rules that can fill it, each as written, with its place."""
-
-    column: str
-    value: str | None
-    rules: tuple[tuple[str, Location], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passport:
-    """Everything that is known of where a target row comes from."""
-
-    table: str
-    key: str
-    cells: tuple[ExplainedCell, ...]
-    origins: tuple[Origin, ...]
 
 
 def explain(project: Project, table: str, key: str) -> Passport:

@@ -23,7 +23,8 @@ from consolidate.errors import (
     UnreachableError,
     UsageError,
 )
-from consolidate.model import RunReport, SourceCounts
+from consolidate.history import rejects, rollback, runs
+from consolidate.model import COMMITTED, Progress, RunReport, SourceCounts
 from consolidate.preparation import PreparedSource, examined, prepared
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from consolidate.destination import Destination
-    from consolidate.model import Progress, SourceInspection, StagedSource
+    from consolidate.model import Passport, Progress, SourceInspection, StagedSource
     from consolidate.project import Project
     from consolidate.staging import Staging
     from consolidate.transform import Transformed
+
+__all__ = ["check", "inspect", "rejects", "rollback", "run", "runs"]
 
 _WHAT = "the target"
 
@@ -56,14 +59,40 @@ def inspect(
     return inspection.inspect(project, source_name, observe)
 
 
-def run(project: Project, *, command: str = "run", observe: Callable[[Progress], None] = lambda _: None) -> RunReport:
+def run(
+    project: Project,
+    *,
+    command: str = "run",
+    on_conflict: str = "refuse",
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> RunReport:
     """Load every source of the project into its target: all rows that are to be there, or nothing.
 
     Findings that refuse the load and failures of it are in the report (`status`, `exit_code`, `problems`). What comes
     before there is anything to report raises: `UsageError` for a wrong mapping, a store that the mapping does not
     cover or a row that it does not account for, `UnreachableError` for a store or target that cannot be read.
     """
-    return _Run(project, command, observe).report()
+    return _Run(project, command, observe, on_conflict).report()
+
+
+def explain(project: Project, table: str, key: str) -> Passport:
+    """The passport of a row of a unified table; see `consolidate.passport`."""
+    from consolidate import passport  # noqa: PLC0415 - so that `check` starts without the driver
+
+    return passport.explain(project, table, key)
+
+
+def verify(
+    project: Project,
+    run_id: str = "latest",
+    *,
+    from_sources: bool = False,
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> RunReport:
+    """Prove a loaded run again; see `consolidate.verification`."""
+    from consolidate import verification  # noqa: PLC0415 - as above
+
+    return verification.verify(project, run_id, from_sources=from_sources, observe=observe)
 
 
 @dataclass(slots=True)
@@ -84,10 +113,13 @@ class _Clock:
 class _Run:
     """One run, stage by stage."""
 
-    def __init__(self, project: Project, command: str, observe: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, project: Project, command: str, observe: Callable[[Progress], None], on_conflict: str = "refuse"
+    ) -> None:
         self.project = project
         self.command = command
         self.observe = observe
+        self.on_conflict = on_conflict
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.folder = project.state_folder / "runs" / self.run_id
@@ -104,7 +136,7 @@ class _Run:
             try:
                 with Staging.open(self.folder / "staging.duckdb") as staging:
                     return self._staged(sources, staging, destination)
-            except UsageError:
+            except (UsageError, UnreachableError):  # nothing to report, so nothing to keep
                 shutil.rmtree(self.folder, ignore_errors=True)
                 raise
 
@@ -123,10 +155,11 @@ class _Run:
     def _staged(
         self, sources: tuple[PreparedSource, ...], staging: Staging, destination: Destination
     ) -> RunReport:
+        from consolidate.reading import read_source  # noqa: PLC0415 - as above
         from consolidate.transform import transform  # noqa: PLC0415 - as above
 
         with self.clock.stage("extract"):
-            staged = [_extracted(source, staging, self.folder, self.observe) for source in sources]
+            staged = [read_source(source, staging, self.folder, self.observe) for source in sources]
             _require_cover(sources, staged)
             staging.lock_down()
             self._keep(sources, staged, staging)
@@ -224,9 +257,11 @@ class _Run:
         )
         with connect(destination.dsn, what=_WHAT) as connection:
             schema.apply(connection)
-            with transaction(connection, run_id=self.run_id):
+            with transaction(connection, run_id=self.run_id, record=record):
                 with self.clock.stage("diff"):
-                    found = diff.compare(staging, connection, sources=names, observe=self.observe)
+                    found = diff.compare(
+                        staging, connection, sources=names, on_conflict=self.on_conflict, observe=self.observe
+                    )
                 with self.clock.stage("load"):
                     result = load.load(staging, connection, found, record, self.observe)
                 with self.clock.stage("reconcile"):
@@ -244,6 +279,8 @@ class _Run:
                     with self.clock.stage("load"):
                         load.refresh_views(connection)
                 ledger.finish(connection, record, result, report=_storable(document.text_of(document.run(report))))
+        written = result.inserted + result.updated
+        self.observe(Progress(stage=COMMITTED, subject=_WHAT, done=written, total=written))
         return replace(report, seconds=self._seconds())
 
     def _seconds(self) -> tuple[tuple[str, float], ...]:
@@ -267,19 +304,6 @@ def _require_target(destination: Destination) -> None:
         found = schema.state(connection)
     if isinstance(found, schema.Differing):
         raise schema.refused(found.differences)
-
-
-def _extracted(
-    source: PreparedSource, staging: Staging, folder: Path, observe: Callable[[Progress], None]
-) -> StagedSource:
-    from consolidate.extract import extract, survey  # noqa: PLC0415 - drivers are loaded where they are needed
-
-    tables = tuple(table.mapping.table for table in source.compiled.tables)
-    if source.system.optional:
-        there = {one.table for one in survey(source.request(()))}
-        tables = tuple(name for name in tables if name in there or name not in source.system.optional)
-    ignored = tuple(one.name for one in source.system.ignored)
-    return extract(source.request(tables, ignored), staging, folder, observe)
 
 
 def _require_cover(sources: tuple[PreparedSource, ...], staged: list[StagedSource]) -> None:

@@ -73,7 +73,7 @@ def _counted(staging: Staging, table: StagedTable) -> list[_Counted]:
         name = quoted(column.name)
         asked += [
             f"count({name})",
-            f"count({_NUMBER.format(name)})",
+            f"count({_NUMBER.format(_readable(table, column.name))})",
             f"approx_count_distinct({name}) <= {_LIKELY_FEW}",
             f"max(strlen({name})) <= {LONGEST}",
             f"{_TIME.format(f'min({name})')} is not null or {_TIME.format(f'max({name})')} is not null",
@@ -89,6 +89,13 @@ def _counted(staging: Staging, table: StagedTable) -> list[_Counted]:
         _one(column.name, row[start : start + width])
         for column, start in zip(table.columns, range(0, len(row), width), strict=True)
     ]
+
+
+def _readable(table: StagedTable, column: str) -> str:
+    """The cell as SQL, but for the hexadecimal digits of a blob, which are no number."""
+    if not table.classed:
+        return quoted(column)
+    return f"case when {quoted(column + CLASS)} <> 'blob' then {quoted(column)} end"
 
 
 def _one(name: str, cells: tuple[object, ...]) -> _Counted:
@@ -115,7 +122,7 @@ def _compared(staging: Staging, table: StagedTable, counted: list[_Counted]) -> 
             asked[one.name, "values"] = f"histogram({name})"
         order = None
         if one.numeric and one.short:
-            order = _NUMBER.format(name)
+            order = _NUMBER.format(_readable(table, one.name))
         elif one.may_be_time and one.short:
             order = _TIME.format(name)
             asked[one.name, "times"] = f"count({order})"
@@ -140,7 +147,7 @@ def _column(rows: int, one: _Counted, answers: dict[tuple[str, str], object]) ->
         name=one.name,
         nulls=nulls,
         classes=one.classes,
-        distinct=_distinct(answers.get((one.name, "values")), nulls),
+        distinct=_distinct(answers[one.name, "values"], nulls) if (one.name, "values") in answers else (),
         order=order,
         strays=one.filled - fitting,
         minimum=minimum,

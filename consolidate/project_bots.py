@@ -134,6 +134,12 @@ def _bot(node: yaml.Mapping, route: str | None, what: str, reading: Reading) -> 
         for entry in node
         if entry.key in _ATTRIBUTES and (attribute := _attribute(entry, what, reading)) is not None
     ]
+    had = {attribute.name for attribute in attributes}
+    attributes += [
+        Attribute(name=name, value="", location=node.location)  # its problem is told; it is not missing besides
+        for name in _NOT_NULL
+        if name not in had and (name in _REQUIRED or node.get(name) is not None)
+    ]
     configurations = _configurations(node.get("configurations"), what, reading)
     if identity is None or not _usable(identity, what, reading):
         return None

@@ -27,6 +27,8 @@ BATCH_ROWS: Final = 65_536
 _SHARE_OF_MEMORY: Final = 0.6
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _EXHAUSTED: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
+_FULL: Final = ("Could not write", "No space left", "File too large")
+"""What a commit says that does not get onto the disk; DuckDB has no exception of its own for it."""
 
 
 def quoted(name: str) -> str:
@@ -204,15 +206,15 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
-    except _EXHAUSTED as error:
-        raise UnreachableError(
-            Problem(
-                code="staging-exhausted",
-                message=f"the working folder {path.parent} or the memory does not suffice: {_first_lines(error)}",
-                hint="free space in that folder or memory on this machine, then run again; nothing was loaded",
-            )
-        ) from error
     except duckdb.Error as error:
+        if isinstance(error, _EXHAUSTED) or any(sign in str(error) for sign in _FULL):
+            raise UnreachableError(
+                Problem(
+                    code="staging-exhausted",
+                    message=f"the working folder {path.parent} or the memory does not suffice: {_first_lines(error)}",
+                    hint="free space in that folder or memory on this machine, then run again; nothing was loaded",
+                )
+            ) from error
         raise ConsolidateError(
             Problem(
                 code="staging-failed",

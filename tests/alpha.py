@@ -259,7 +259,10 @@ def consolidated(
     *,
     max_rejects: int = 0,
     accept: Sequence[str] = (),
+    status: str = "loaded",
 ) -> Consolidated:
-    """Write the project file and run it."""
+    """Write the project file and run it; the run must end with `status`."""
     file = write_project(place, target, sources, max_rejects=max_rejects, accept=accept)
-    return Consolidated(file=file, target=Target(dsn=target), report=pipeline.run(load(file, {})))
+    report = pipeline.run(load(file, {}))
+    assert report.status == status, f"{report.status}: {report.problems}"
+    return Consolidated(file=file, target=Target(dsn=target), report=report)

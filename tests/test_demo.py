@@ -58,7 +58,7 @@ def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) ->
         assert counts["read"] == sum(counts[part] for part in parts)
     second = consolidate("demo", cwd=folder)
     assert (second.code, second.err) == (0, "")
-    assert "nothing to load" in second.out
+    assert "\nnothing new: 777 rows unchanged; " in second.out
 
 
 def test_the_commands_that_the_demo_names_work(folder: Path) -> None:

@@ -313,7 +313,7 @@ def test_lineage_follows_what_the_target_row_does_not_hold(
     residual = change.get("residual", '{"a": 2.00}')
     assert rows_of(
         target_dsn, "select residual::text, run_id from audit.migration_lineage where source_table = 'trades'"
-    ) == [(residual, "run-1")]
+    ) == [(residual, "run-2")]
     assert not run(target_dsn, staging, changed, run_id="run-3").result.wrote
 
 

@@ -138,7 +138,7 @@ def test_a_conflict_is_named_in_the_last_line() -> None:
 def test_a_load_of_nothing_says_so() -> None:
     targets = tuple(dataclasses.replace(one, insert=0, update=0) for one in LOADED.targets)
     report = dataclasses.replace(LOADED, targets=targets)
-    assert text.conclusion(report).startswith("nothing to load: all that 2 sources hold is in ")
+    assert text.conclusion(report).startswith("nothing new: 7 rows unchanged; all that 2 sources hold is in ")
 
 
 def test_many_kinds_of_rejects_are_summed_up_after_the_fifth() -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from consolidate.cli import check, demo, init, inspect, run, schema
+from consolidate.cli import check, demo, explain, init, inspect, rejects, rollback, run, runs, schema, verify
 from consolidate.cli.terminal import Terminal
 from consolidate.errors import ConsolidateError, ExitCode, Problem
 
@@ -33,6 +33,11 @@ for _verb, _short in (
     (inspect.inspect, "Show what a source holds, and what is not mapped."),
     (schema.schema, "Print the target schema, or make it in the target."),
     (run.run, "Load every source into the target: all of it, or nothing."),
+    (runs.runs, "List what ran against the target, and how it ended."),
+    (rejects.rejects, "List and export what a run rejected."),
+    (rollback.rollback, "Put the target back to what it held before a run."),
+    (verify.verify, "Prove a loaded run again."),
+    (explain.explain, "Show where a loaded row comes from."),
 ):
     app.command(short_help=_short)(_verb)
 

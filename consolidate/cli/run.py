@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 
 from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, Quiet
 from consolidate.cli.terminal import Terminal
 
 
-def run(context: typer.Context, config: Config = DEFAULT_CONFIG, json: Json = None, quiet: Quiet = False) -> None:
+class OnConflict(StrEnum):
+    """What becomes of rows that changed in the source and in the target."""
+
+    REFUSE = "refuse"
+    SOURCE = "source"
+    TARGET = "target"
+
+
+def run(
+    context: typer.Context,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            "--on-conflict",
+            help="Who is right about rows that changed in the source and in the target since they were loaded: "
+            "`source` overwrites them and keeps what was there for `rollback`, `target` leaves them; e.g. "
+            "`--on-conflict target`.",
+        ),
+    ] = OnConflict.REFUSE,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
     """Load every source of the project into its target: all of it, or nothing.
 
     \b
@@ -26,7 +51,7 @@ def run(context: typer.Context, config: Config = DEFAULT_CONFIG, json: Json = No
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
 
-        report = pipeline.run(opened, command="run", observe=observe)
+        report = pipeline.run(opened, command="run", on_conflict=on_conflict.value, observe=observe)
     terminal.finish(
         document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
     )

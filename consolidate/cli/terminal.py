@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from consolidate.errors import ExitCode, Problem, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -36,6 +36,7 @@ class Terminal:
         self._json: str | None = None
         self._quiet = False
         self._project: Project | None = None
+        self._committed = False
 
     def begin(self, command: str, schema: str, json: str | None, *, quiet: bool) -> None:
         """Take what the person asked for. Raises `UsageError` where the JSON could not be written in the end."""
@@ -65,12 +66,20 @@ class Terminal:
         self._project = examined.project
         return examined
 
-    def progress(self) -> AbstractContextManager[Callable[[Progress], None]]:
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[Progress], None]]:
         """What stages tell their progress to: standard error, if that is a terminal."""
         from consolidate.cli import progress
+        from consolidate.model import COMMITTED
 
         watched = not self._quiet and sys.stderr.isatty()
-        return progress.shown(_console(sys.stderr) if watched else None)
+        with progress.shown(_console(sys.stderr) if watched else None) as show:
+
+            def observe(told: Progress) -> None:
+                self._committed = self._committed or told.stage == COMMITTED
+                show(told)
+
+            yield observe
 
     def finish(
         self,
@@ -111,6 +120,8 @@ class Terminal:
             self.complain("interrupted")
             return
         text = "interrupted; nothing was loaded"
+        if self._committed:
+            text = "interrupted after the load, which is in the target; the same command again tells what is there"
         self.complain(text)
         from consolidate.report import document
 

@@ -23,7 +23,7 @@ from consolidate.mapping.expr import (
     Not,
     NullTest,
 )
-from consolidate.mapping.value import NULL, Check, Kind, Sql, Value, call, holds, text
+from consolidate.mapping.value import NULL, Check, Kind, Sql, Value, both, call, holds, text
 from consolidate.mapping.yaml import nearest
 from consolidate.model import RejectCode
 
@@ -98,7 +98,9 @@ class Compiler:
 
     def reject_where(self, code: RejectCode, column: str | None, condition: Sql, location: Location) -> None:
         """Reject rows for which the condition holds, wherever the guards of this place hold too."""
-        guarded = sa.and_(*(holds(guard) for guard in self.guards), holds(condition))
+        guarded = holds(condition)
+        for guard in reversed(self.guards):
+            guarded = both(holds(guard), guarded)
         self.checks.append(Check(code=code, column=column, condition=guarded, location=location))
 
     @contextmanager

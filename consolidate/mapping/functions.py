@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -129,7 +130,7 @@ def _round(compiler: Compiler, expr: Call) -> Value | None:
     compiler.expect(value, (Kind.NUMBER,), arguments[0])
     decimals = _decimals(compiler, arguments[1], expr)
     sql = compiler.layers.hoist(call("num_round", value.sql, whole(decimals)))
-    change = call("num_change", value.sql, sql)
+    change = compiler.layers.hoist(call("num_change", value.sql, sql))
     if not value.derived:
         compiler.rounded.append(Rounded(change=change, location=expr.location, column=value.column))
     return Value(sql=sql, kind=Kind.NUMBER, column=value.column, decimals=decimals)
@@ -255,14 +256,11 @@ def _pack(compiler: Compiler, expr: Call) -> Value | None:
     for name in {one for one in names if names.count(one) > 1}:
         compiler.wrong(expr.location, f"pack has {name!r} twice")
     values = [(name, compiler.compile(item)) for name, item in items]
-    members = compiler.layers.hoist(
-        call(
-            "list_value",
-            *(call("json_member", text(name), sa.cast(json_of(value), sa.String())) for name, value in values),
-        )
-    )
+    written = [(name, compiler.layers.hoist(sa.cast(json_of(value), sa.String()))) for name, value in values]
+    members = call("list_value", *(call("json_member", text(name), value) for name, value in written))
+    texts = [text(f"{json.dumps(name, ensure_ascii=False)}: ").op("||")(value) for name, value in written]
     column = next((value.column for _, value in values if value.column), None)
-    return Value(sql=call("json_object_of", members), kind=Kind.JSON, column=column, members=members)
+    return Value(sql=call("json_object", *texts), kind=Kind.JSON, column=column, members=members)
 
 
 def _json_or(compiler: Compiler, expr: Call) -> Value | None:
@@ -273,9 +271,8 @@ def _json_or(compiler: Compiler, expr: Call) -> Value | None:
     value, name = compiler.compile(arguments[0]), compiler.compile(arguments[1])
     compiler.expect(value, (Kind.TEXT,), arguments[0])
     compiler.expect(name, (Kind.TEXT,), arguments[1])
-    bad = sa.and_(
-        call("is_json", value.sql), sa.or_(call("has_nul_escape", value.sql), call("json_repeats_name", value.sql))
-    )
+    held = sa.or_(call("has_nul_escape", value.sql), call("json_repeats_name", value.sql))
+    bad = sa.or_(sa.and_(call("is_json", value.sql), held), call("is_raw_json", value.sql))
     compiler.reject_where(RejectCode.BAD_JSON, value.column, bad, expr.location)
     return Value(sql=call("json_or", value.sql, name.sql), kind=Kind.JSON, column=value.column)
 

@@ -28,6 +28,8 @@ class Layers:
 
     def hoist(self, sql: Sql) -> Sql:
         """A column that holds what the expression gives; the same expression gives the same column."""
+        if isinstance(sql, ColumnClause):
+            return sql
         compiled = sa.select(sql).compile()
         key = (str(compiled), tuple(compiled.params.values()))
         name = self._names.get(key)

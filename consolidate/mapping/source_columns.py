@@ -75,6 +75,8 @@ def _parsed(column: Column, raw: Sql, store: Store) -> Sql:
     match column.type:
         case ColumnType.TEXT:
             return raw
+        case ColumnType.FLOAT if store.kind is SourceKind.SNAPSHOT:
+            return call("num", call("shortest", raw))  # a database writes its doubles so by itself
         case ColumnType.INTEGER | ColumnType.DECIMAL | ColumnType.FLOAT:
             return call("num", raw)
         case ColumnType.BOOLEAN:

@@ -62,6 +62,13 @@ class Check:
     location: Location
 
 
+def both(first: Sql, second: Sql) -> Sql:
+    """Whether both conditions hold; none of them may be null. `TRUE` adds nothing."""
+    if first is TRUE:
+        return second
+    return first if second is TRUE else sa.and_(first, second)
+
+
 def named(name: str) -> Sql:
     """A column by its name, always quoted."""
     return sa.column(quoted_name(name, quote=True))
@@ -84,6 +91,8 @@ def whole(value: int) -> Sql:
 
 def holds(condition: Sql) -> Sql:
     """A condition with null taken as false."""
+    if condition is TRUE:
+        return TRUE
     return sa.func.coalesce(condition, sa.literal_column("false", sa.Boolean()))
 
 

@@ -6,6 +6,7 @@ Texts are always `Text`, never markup: a value such as `[bold]` stays what it is
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,9 @@ _CHANGED: Final = "yellow"
 _BAD: Final = "red"
 _QUIET: Final = "dim"
 _MOST_EXAMPLES: Final = 5
+_MOST_SOURCES: Final = 8
+_FATES: Final = ("read", "mapped", "merged", "rejected", "filtered", "archived")
+_CHANGES: Final = ("+ insert", "~ update", "= unchanged", "! conflict")
 _NO_BOT: Final = "shared"
 _WIDEST: Final = 100_000
 _GAP: Final = (0, 1, 0, 0)
@@ -47,16 +51,15 @@ def run(report: RunReport) -> Iterator[RenderableType]:
 
 def body(report: RunReport) -> Iterator[RenderableType]:
     """What was found and done, and where its files are."""
-    for source, counts in groupby(report.sources, key=lambda one: one.source):
-        yield _source(source, list(counts))
+    yield from _sources(report)
     if report.targets:
-        yield _target(report)
+        yield from _target(report)
     yield from _rejects(report)
     if report.roundings:
-        yield _roundings(report)
+        yield from _roundings(report)
     yield from _controls(report)
     if report.money:
-        yield _money(report)
+        yield from _money(report)
     for notice in report.notices:
         yield Text(safe(f"note[{notice.code}]: {notice.message}"), style=_CHANGED)
     yield from _files(report)
@@ -117,7 +120,8 @@ def _loaded(report: RunReport) -> str:
     took = f"in {sum(seconds for _, seconds in report.seconds):.1f} s"
     written = sum(_written(report.targets))
     if written == 0:
-        return f"nothing to load: all that {sources} hold is in {report.target} already, found {took}"
+        unchanged = rows(sum(counts.unchanged for counts in report.targets))
+        return f"nothing new: {unchanged} unchanged; all that {sources} hold is in {report.target} already (checked {took})"
     return f"loaded {rows(written)} of {sources} into {report.target} {took}"
 
 
@@ -140,11 +144,9 @@ def _written(targets: Iterable[TargetCounts]) -> tuple[int, int]:
     return sum(insert for insert, _ in both), sum(update for _, update in both)
 
 
-def _table(title: str, *headings: str, texts: int = 1) -> Table:
+def _table(*headings: str, texts: int = 1) -> Table:
     """An empty table; the first `texts` columns are texts that fold where there is no room, the others numbers."""
-    table = Table(
-        title=Text(safe(title), style=_HEADING), title_justify="left", box=box.SIMPLE_HEAD, padding=_GAP, pad_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, padding=_GAP, pad_edge=False, show_edge=False)
     for number, heading in enumerate(headings):
         if number < texts:
             table.add_column(heading, overflow="fold")
@@ -153,39 +155,72 @@ def _table(title: str, *headings: str, texts: int = 1) -> Table:
     return table
 
 
+def _titled(title: str, table: Table) -> Iterator[RenderableType]:
+    yield Text(safe(title), style=_HEADING)
+    yield table
+    yield Text("")
+
+
 def _number(number: int, style: str = "") -> Text:
     return Text(count(number), style=style if number else _QUIET)
 
 
-def _source(source: str, tables: Sequence[SourceCounts]) -> Table:
-    table = _table(name(source), "table", "read", "mapped", "merged", "rejected", "filtered", "archived")
-    for counts in tables:
-        table.add_row(
-            Text(name(counts.table)),
-            _number(counts.read),
-            _number(counts.mapped),
-            _number(counts.merged),
-            _number(counts.rejected, _BAD),
-            _number(counts.filtered),
-            _number(counts.archived),
-        )
-    return table
+def _sources(report: RunReport) -> Iterator[RenderableType]:
+    """One table a source; of many sources one line each, so that a hundred of them can still be read."""
+    by_source = [(source, list(counts)) for source, counts in groupby(report.sources, key=lambda one: one.source)]
+    if len(by_source) > _MOST_SOURCES:
+        table = _table("source", *_FATES)
+        for source, counts in by_source:
+            _add_counts(table, name(source), counts)
+        yield from _titled(f"{rows(len(by_source), 'source')}; the JSON has their tables", table)
+        return
+    for source, counts in by_source:
+        table = _table("table", *_FATES)
+        for one in counts:
+            _add_counts(table, name(one.table), [one])
+        yield from _titled(f"source {name(source)}", table)
 
 
-def _target(report: RunReport) -> Table:
-    table = _table(
-        f"target {report.target}", "table", "bot", "+ insert", "~ update", "= unchanged", "! conflict", texts=2
+def _add_counts(table: Table, label: str, counts: Sequence[SourceCounts]) -> None:
+    table.add_row(
+        Text(label),
+        _number(sum(one.read for one in counts)),
+        _number(sum(one.mapped for one in counts)),
+        _number(sum(one.merged for one in counts)),
+        _number(sum(one.rejected for one in counts), _BAD),
+        _number(sum(one.filtered for one in counts)),
+        _number(sum(one.archived for one in counts)),
     )
-    for counts in report.targets:
-        table.add_row(
-            Text(counts.table),
-            Text(name(counts.bot_id) if counts.bot_id is not None else _NO_BOT),
-            _number(counts.insert, _GOOD),
-            _number(counts.update, _CHANGED),
-            _number(counts.unchanged),
-            _number(counts.conflict, _BAD),
-        )
-    return table
+
+
+def _target(report: RunReport) -> Iterator[RenderableType]:
+    """One line a table; the JSON has one a bot. Conflicts are told for each bot."""
+    table = _table("table", "bots", *_CHANGES)
+    for target, counts in groupby(report.targets, key=lambda one: one.table):
+        _add_changes(table, target, list(counts))
+    yield from _titled(f"target {report.target}", table)
+    conflicting = [counts for counts in report.targets if counts.conflict]
+    if conflicting:
+        table = _table("table", "bot", "! conflict", texts=2)
+        for one in conflicting:
+            table.add_row(Text(one.table), Text(_bot(one.bot_id)), _number(one.conflict, _BAD))
+        yield from _titled("conflicts", table)
+
+
+def _add_changes(table: Table, target: str, counts: Sequence[TargetCounts]) -> None:
+    bots = len({one.bot_id for one in counts if one.bot_id is not None})
+    table.add_row(
+        Text(target),
+        Text(count(bots)) if bots else Text(_NO_BOT, style=_QUIET),
+        _number(sum(one.insert for one in counts), _GOOD),
+        _number(sum(one.update for one in counts), _CHANGED),
+        _number(sum(one.unchanged for one in counts)),
+        _number(sum(one.conflict for one in counts), _BAD),
+    )
+
+
+def _bot(bot_id: str | None) -> str:
+    return _NO_BOT if bot_id is None else name(bot_id)
 
 
 def _rejects(report: RunReport) -> Iterator[RenderableType]:
@@ -217,17 +252,19 @@ def _example(group: RejectGroup) -> str:
     return f"{like_it}{name(one.source)}.{name(one.table)} {name(one.key)}{cell}{where}"
 
 
-def _roundings(report: RunReport) -> Table:
-    table = _table("rounded, because the mapping says so", "from", "to", "by", "values", "largest change", texts=3)
-    for rounding in report.roundings:
+def _roundings(report: RunReport) -> Iterator[RenderableType]:
+    """One line a source table; the JSON has one a column, with its place in the mapping."""
+    table = _table("from", "columns", "values", "largest change")
+    places = sorted({(one.source, one.table) for one in report.roundings})
+    for source, source_table in places:
+        found = [one for one in report.roundings if (one.source, one.table) == (source, source_table)]
         table.add_row(
-            Text(f"{name(rounding.source)}.{name(rounding.table)}"),
-            Text(f"{rounding.target}.{rounding.column}"),
-            Text(safe(str(rounding.location))),
-            _number(rounding.rows),
-            Text(rounding.largest_change),
+            Text(f"{name(source)}.{name(source_table)}"),
+            _number(len({(one.target, one.column) for one in found})),
+            _number(sum(one.rows for one in found)),
+            Text(max((one.largest_change for one in found), key=Decimal)),
         )
-    return table
+    yield from _titled("rounded, because the mapping says so", table)
 
 
 def _controls(report: RunReport) -> Iterator[RenderableType]:
@@ -237,21 +274,21 @@ def _controls(report: RunReport) -> Iterator[RenderableType]:
     if not different:
         yield Text(f"{rows(len(report.controls), 'control total')} equal on both sides\n", style=_GOOD)
         return
-    table = _table("control totals that differ", "table", "bot", "measure", "source", "target", "difference", texts=3)
+    table = _table("table", "bot", "measure", "source", "target", "difference", texts=3)
     for control in different:
         table.add_row(
             Text(control.table),
-            Text(name(control.bot_id) if control.bot_id is not None else _NO_BOT),
+            Text(_bot(control.bot_id)),
             Text(control.measure),
             Text(amount(control.source_value)),
             Text(amount(control.target_value)),
             Text(amount(control.difference), style=_BAD),
         )
-    yield table
+    yield from _titled("control totals that differ", table)
 
 
-def _money(report: RunReport) -> Table:
-    table = _table("money", "bot", "trades", "open", "pnl USD", "fees", "equity USD")
+def _money(report: RunReport) -> Iterator[RenderableType]:
+    table = _table("bot", "trades", "open", "pnl USD", "fees", "equity USD")
     for money in report.money:
         table.add_row(
             Text(name(money.bot_id)),
@@ -261,7 +298,7 @@ def _money(report: RunReport) -> Table:
             Text(amount(money.fees, decimals=2)),
             Text(amount(money.equity, decimals=2)),
         )
-    return table
+    yield from _titled("money", table)
 
 
 def _files(report: RunReport) -> Iterator[RenderableType]:

@@ -1,4 +1,8 @@
-"""The hash of every candidate, in the run's DuckDB file: `work."hash <table>"` (n BIGINT, row_hash UUID)."""
+"""The hashes of every candidate, in the run's DuckDB file: `work."hash <table>"` (n BIGINT, row_hash, sent_hash UUID).
+
+`sent_hash` is over the row as it is sent, its JSON as spelled in the source; null where it has none. PostgreSQL makes
+the same row of the same text, so a `sent_hash` that an earlier run left in lineage tells the `row_hash` without asking.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from consolidate.canonical import (
     postgres_sent_hash,
 )
 from consolidate.errors import Problem, ReconciliationError
-from consolidate.relations import candidates, work
-from consolidate.staging import quoted
+from consolidate.relations import HELD_LINEAGE, candidates, work
+from consolidate.staging import literal, quoted
 from consolidate.target.stream import copy_in, copy_out
 
 if TYPE_CHECKING:
@@ -27,30 +31,48 @@ if TYPE_CHECKING:
 def fill_hashes(connection: Connection, staging: Staging, table: TableContract) -> None:
     """Create `work."hash <table>"` for all candidates of `table`, replacing what was there.
 
-    Rows with JSON take a way through PostgreSQL, in a temporary table, because only it can spell a jsonb; the text it
-    received is compared with what was sent. Raises `psycopg.Error`, and `ReconciliationError` for a damaged text.
+    Needs `work."held lineage"`. Rows with JSON that no earlier run sent take a way through PostgreSQL, in a temporary
+    table, because only it can spell a jsonb; the text it received is compared with what was sent. Raises `psycopg.Error`, and `ReconciliationError` for a damaged text.
     """
     plain = duckdb_plain(plain_columns(table), "c")
     hashes, rows, sent = work("hash", table.name), candidates(table.name), work("sent", table.name)
     names = [quoted(column.name) for column in json_columns(table)]
     if not names:
-        select = f'select c."#n" as n, cast({plain} as uuid) as row_hash from {rows} c'
+        select = f'select c."#n" as n, cast({plain} as uuid) as row_hash, cast(null as uuid) as sent_hash from {rows} c'
         staging.run(f"create or replace table {hashes} as {select}")
         return
     some = f"coalesce({', '.join(f'c.{name}' for name in names)}) is not null"
     told = f"md5(concat_ws(chr(10), {', '.join(f'c.{name}' for name in names)}))"
-    select = f'select c."#n" as n, {plain} as plain, case when {some} then {told} end as told from {rows} c'
-    staging.run(f"create or replace table {sent} as {select}")
+    sizes = ", ".join(f"coalesce(cast(strlen(c.{name}) as varchar), '-')" for name in names)
+    staging.run(f"""
+        create or replace table {sent} as
+        with told as (
+            select c."#n" as n, {plain} as plain, case when {some} then {told} end as told,
+                concat_ws(',', {sizes}) as sizes
+            from {rows} c
+        ), hashed as (
+            select n, plain, told, cast(md5(plain || told || sizes) as uuid) as sent_hash from told
+        ),
+        known as (
+            select sent_hash, min(row_hash) as row_hash
+            from {HELD_LINEAGE} where target_table = {literal(table.name)} and sent_hash is not null group by sent_hash
+        )
+        select h.n, h.plain, h.told, h.sent_hash, k.row_hash from hashed h left join known k using (sent_hash)
+    """)
     _through_postgres(connection, staging, table, names)
-    row_hash = f"case when s.told is null then {duckdb_hash_without_json(table, 's.plain')} else h.row_hash end"
-    select = f"select s.n, {row_hash} as row_hash from {sent} s left join {work('hashed', table.name)} h on h.n = s.n"
+    without = duckdb_hash_without_json(table, "s.plain")
+    row_hash = f"case when s.told is null then {without} else coalesce(s.row_hash, h.row_hash) end"
+    select = (
+        f"select s.n, {row_hash} as row_hash, s.sent_hash from {sent} s"
+        f" left join {work('hashed', table.name)} h on h.n = s.n"
+    )
     staging.run(f"create or replace table {hashes} as {select}")
     staging.run(f"drop table {sent}")
     staging.run(f"drop table {work('hashed', table.name)}")
 
 
 def _through_postgres(connection: Connection, staging: Staging, table: TableContract, names: list[str]) -> None:
-    """Create `work."hashed <table>"` (n, row_hash, received) for the candidates that have JSON."""
+    """Create `work."hashed <table>"` (n, row_hash, received) for the candidates that have JSON not sent before."""
     texts = ", ".join(f"{name} text" for name in names)
     connection.execute(f"create temporary table sent_json (n bigint, plain text, {texts}) on commit drop".encode())
     cells = [copy_cell("cast(s.n as varchar)", escape=False), copy_cell("s.plain", escape=False)]
@@ -60,7 +82,7 @@ def _through_postgres(connection: Connection, staging: Staging, table: TableCont
         f"pg_temp.sent_json (n, plain, {', '.join(names)})",
         staging,
         f"select {copy_line(cells)} as line from {candidates(table.name)} c"
-        f' join {work("sent", table.name)} s on s.n = c."#n" where s.told is not null',
+        f' join {work("sent", table.name)} s on s.n = c."#n" where s.told is not null and s.row_hash is null',
     )
     received = f"md5(concat_ws(chr(10), {', '.join(f's.{name}' for name in names)}))"
     copy_out(

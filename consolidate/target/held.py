@@ -15,7 +15,7 @@ from consolidate.canonical import (
 )
 from consolidate.relations import HELD_LINEAGE, candidates, unified, work
 from consolidate.staging import literal, quoted
-from consolidate.target.identity import CANDLES, SHARED_VALUES, Known, identity
+from consolidate.target.identity import LIVE_VALUES, SHARED_VALUES, Known, identity
 from consolidate.target.stream import copy_in, copy_out
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _LINEAGE_COLUMNS: Final = (
     ("outcome", "varchar"),
     ("source_hash", "uuid"),
     ("row_hash", "uuid"),
+    ("sent_hash", "uuid"),
     ("first_run", "varchar"),
     ("has_residual", "boolean"),
 )
@@ -45,7 +46,7 @@ def fill_lineage(connection: Connection, staging: Staging, sources: Sequence[str
     copy_out(
         connection,
         "select l.target_table, l.target_key, l.source, l.source_table, l.source_key, l.outcome, l.source_hash,"
-        " l.row_hash, coalesce(l.first_run_id, l.run_id), l.residual is not null"
+        " l.row_hash, l.sent_hash, coalesce(l.first_run_id, l.run_id), l.residual is not null"
         f" from audit.migration_lineage l where l.source in ({ours})",
         staging,
         HELD_LINEAGE,
@@ -65,18 +66,25 @@ def is_empty(connection: Connection, table: TableContract) -> bool:
     return row is not None and row[0] is True
 
 
-def shared_columns(table: TableContract) -> tuple[ColumnContract, ...]:
-    """The columns whose equality makes a row of this table one for all bots; none for most tables."""
-    if table.name != CANDLES:
-        return ()
-    return tuple(column for column in table.columns if column.name in SHARED_VALUES)
+def decisive_columns(table: TableContract) -> tuple[ColumnContract, ...]:
+    """The columns whose equality is enough; none for most tables.
+
+    Of candles: those that make one for all bots. Of bots: all that bots do not write while they run.
+    """
+    match table.name:
+        case "trading.market_data":
+            return tuple(column for column in table.columns if column.name in SHARED_VALUES)
+        case "trading.bots":
+            return tuple(column for column in table.columns if column.name not in LIVE_VALUES)
+        case _:
+            return ()
 
 
 def fill_rows(connection: Connection, staging: Staging, table: TableContract) -> None:
-    """Create `work."held <table>"` (n, target_key, row_hash, shared): the target's row of each candidate that has one.
+    """Create `work."held <table>"` (n, target_key, row_hash, decisive): the target's row of each candidate with one.
 
-    `row_hash` is of the row as it is now, `shared` (hex) over `shared_columns`. A table known by lineage is looked up
-    by the ids in `work."identity <table>"` (n, target_key).
+    `row_hash` is of the row as it is now, `decisive` (hex) over `decisive_columns`. A table known by lineage is looked
+    up by the ids in `work."identity <table>"` (n, target_key).
     """
     found = identity(table)
     names = found.key or (found.target_key,)
@@ -98,16 +106,16 @@ def fill_rows(connection: Connection, staging: Staging, table: TableContract) ->
 
 def _read_rows(connection: Connection, staging: Staging, table: TableContract, keys: Sequence[ColumnContract]) -> None:
     target_key = next(column for column in table.columns if column.name == identity(table).target_key)
-    shared = shared_columns(table)
+    decisive = decisive_columns(table)
     matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)
     copy_out(
         connection,
         f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
-        f" {postgres_plain(shared, 't') if shared else 'null::text'}"
+        f" {postgres_plain(decisive, 't') if decisive else 'null::text'}"
         f" from pg_temp.touched q join {unified(table.name)} t on {matches}",
         staging,
         work("held", table.name),
-        (("n", "bigint"), ("target_key", "varchar"), ("row_hash", "uuid"), ("shared", "varchar")),
+        (("n", "bigint"), ("target_key", "varchar"), ("row_hash", "uuid"), ("decisive", "varchar")),
     )
 
 
@@ -115,5 +123,5 @@ def fill_no_rows(staging: Staging, table: TableContract) -> None:
     """Create `work."held <table>"` without rows: the table is empty."""
     staging.run(
         f"create or replace table {work('held', table.name)}"
-        " (n bigint, target_key varchar, row_hash uuid, shared varchar)"
+        " (n bigint, target_key varchar, row_hash uuid, decisive varchar)"
     )

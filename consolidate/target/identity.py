@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CANDLES: Final = "trading.market_data"
 SHARED_VALUES: Final = ("open_price", "high_price", "low_price", "close_price", "volume")
 """A candle is the same for all bots when these are equal."""
+LIVE_VALUES: Final = ("status", "current_equity", "last_heartbeat", "updated_at")
+"""What a running bot writes to its own row of trading.bots."""
 
 
 class Known(Enum):

@@ -1,8 +1,10 @@
 """The ledger in the target: runs, lineage and rejects. Everything here commits with the rows it tells of.
 
-What a lineage row of run R says: with `previous`, R updated the target row; without `first_run_id`, R inserted it; with
-`first_run_id` alone, R found the row loaded before and added one more source row that leads to it. A null `row_hash`
-marks a row that was there already and that R only recognised as its own (a candle with the same prices).
+What a lineage row of run R says: with `previous`, R changed this row of lineage and, where `previous` has a "row", the
+target row; without `first_run_id`, R inserted the target row; with `first_run_id` alone, R found the row loaded before
+and added one more source row that leads to it. A null `row_hash` marks a row that was there already and that R only
+recognised as its own (a candle with the same prices). A `previous` without a "run_id" is of a row that no run had
+loaded and that R overwrote, as the operator had said.
 """
 
 from __future__ import annotations
@@ -28,8 +30,13 @@ if TYPE_CHECKING:
 
 _LINEAGE_COLUMNS: Final = (
     "target_table, target_key, source, source_table, source_key, outcome, run_id, first_run_id, source_hash, row_hash,"
-    " residual"
+    " sent_hash, residual"
 )
+_OF_ROWS_THAT_ARE_THERE: Final = (
+    "(d.action in ('update', 'unchanged') and d.why not in ('deleted', 'deleted_and_changed'))"
+)
+_EQUALS_CANDIDATE: Final = "(d.action <> 'unchanged' or d.why = 'equal')"
+"""Of the others, lineage says what it said before; nothing, where no run of these sources loaded the row."""
 _SAME_LINEAGE: Final = (
     "o.target_table = l.target_table and o.target_key = d.target_key and o.source = l.source"
     f" and o.source_table = l.source_table and o.source_key = {STORED_KEY}"
@@ -46,6 +53,7 @@ class RunRecord:
     tool_version: str
     project_digest: str | None = None
     mapping_digest: str | None = None
+    undone_run_id: str | None = None
 
 
 def write_lineage(
@@ -66,9 +74,11 @@ def write_lineage(
             staging,
             run,
             f"from {LINEAGE} l join {work('loaded', diff.table)} d on d.n = l.\"#n\" and d.action = 'insert'"
-            f" join {work('hash', diff.table)} h on h.n = d.n where l.target_table = {literal(diff.table)}",
+            f" and d.why = 'new' join {work('hash', diff.table)} h on h.n = d.n"
+            f" where l.target_table = {literal(diff.table)}",
             first_run="null",
             row_hash="h.row_hash",
+            sent_hash="h.sent_hash",
             told=lambda rows: observe(
                 Progress(stage="load", subject=f"lineage of {diff.table}", done=rows, total=None)
             ),
@@ -82,12 +92,14 @@ def write_lineage(
         f'from {LINEAGE} l join {work("diff", diff.table)} d on d.n = l."#n"'
         f" join {work('hash', diff.table)} h on h.n = d.n"
         f" left join {_loaded_hashes(diff.table)} x on x.target_key = d.target_key"
-        f" where l.target_table = {literal(diff.table)} and d.action in ('update', 'unchanged')"
-        f" and d.why <> 'deleted' and not exists (from {HELD_LINEAGE} o where {_SAME_LINEAGE})",
+        f" where l.target_table = {literal(diff.table)}"
+        f" and ({_OF_ROWS_THAT_ARE_THERE} or (d.action = 'insert' and d.why <> 'new'))"
+        f" and not exists (from {HELD_LINEAGE} o where {_SAME_LINEAGE})",
         first_run="d.first_run",
-        row_hash="case d.why when 'shared' then null when 'kept' then x.row_hash else h.row_hash end",
+        row_hash=f"case when {_EQUALS_CANDIDATE} then h.row_hash else x.row_hash end",
+        sent_hash=f"case when {_EQUALS_CANDIDATE} then h.sent_hash end",
     )
-    return added + _refresh(connection, staging, diff.table)
+    return added + _refresh(connection, staging, diff.table, run)
 
 
 def _loaded_hashes(table: str) -> str:
@@ -105,6 +117,7 @@ def _copy_lineage(
     *,
     first_run: str,
     row_hash: str,
+    sent_hash: str,
     told: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Send lineage rows in the order of the index, which then grows at its end only."""
@@ -119,6 +132,7 @@ def _copy_lineage(
         copy_cell(first_run, escape=True),
         copy_cell("cast(l.source_hash as varchar)", escape=False),
         copy_cell(f"cast({row_hash} as varchar)", escape=False),
+        copy_cell(f"cast({sent_hash} as varchar)", escape=False),
         copy_cell("l.residual", escape=True),
     ]
     return copy_in(
@@ -130,12 +144,12 @@ def _copy_lineage(
     )
 
 
-def _refresh(connection: Connection, staging: Staging, table: str) -> int:
+def _refresh(connection: Connection, staging: Staging, table: str, run: RunRecord) -> int:
     """Correct lineage rows whose source row changed in something that the target row does not hold."""
     origin = (
         f'from {LINEAGE} l join {work("diff", table)} d on d.n = l."#n"'
         f" join {HELD_LINEAGE} o on {_SAME_LINEAGE}"
-        f" where l.target_table = {literal(table)} and d.action in ('update', 'unchanged')"
+        f" where l.target_table = {literal(table)} and {_OF_ROWS_THAT_ARE_THERE}"
         " and (o.outcome <> l.outcome or o.source_hash is distinct from l.source_hash or o.has_residual"
         " or l.residual is not null)"
     )
@@ -154,7 +168,7 @@ def _refresh(connection: Connection, staging: Staging, table: str) -> int:
     connection.execute(statement("load/lineage_now"))
     copy_in(connection, "pg_temp.lineage_now", staging, f"select {copy_line(cells)} as line {origin}")
     connection.execute(b"analyze pg_temp.lineage_now")
-    changed = connection.execute(statement("load/lineage_refresh")).rowcount
+    changed = connection.execute(statement("load/lineage_refresh"), {"run_id": run.run_id}).rowcount
     connection.execute(statement("load/lineage_now_drop"))
     return changed
 
@@ -182,9 +196,34 @@ def write_rejects(
     )
 
 
+def start(connection: Connection, run: RunRecord) -> None:
+    """Enter a run that begins, with status "running", in a transaction of its own. The session must hold the lock."""
+    with connection.transaction():
+        connection.execute(
+            statement("load/start"),
+            {
+                "run_id": run.run_id,
+                "command": run.command,
+                "started_at": run.started_at,
+                "tool_version": run.tool_version,
+                "project_digest": run.project_digest,
+                "mapping_digest": run.mapping_digest,
+                "undone_run_id": run.undone_run_id,
+            },
+        )
+
+
 def finish(connection: Connection, run: RunRecord, result: LoadResult, *, report: str | None = None) -> None:
     """Enter the loaded run into the ledger, in the transaction of its rows. `report` is the run's report as JSON."""
     _enter(connection, run, status="loaded", result=result, report=report)
+
+
+def finish_rollback(
+    connection: Connection, record: RunRecord, *, status: str, restored: int, removed: int, report: str
+) -> None:
+    """Enter a rollback that is done, and what it made of its run (`status`), in the transaction of its rows."""
+    connection.execute(statement("rollback/status"), {"run_id": record.undone_run_id, "status": status})
+    _enter(connection, record, status="done", result=None, report=report, restored=restored, removed=removed)
 
 
 def record_unloaded(connection: Connection, run: RunRecord, *, status: str, report: str | None = None) -> None:
@@ -200,6 +239,8 @@ def _enter(
     status: str,
     result: LoadResult | None,
     report: str | None,
+    restored: int = 0,
+    removed: int = 0,
 ) -> None:
     connection.execute(
         statement("load/run"),
@@ -212,7 +253,9 @@ def _enter(
             "project_digest": run.project_digest,
             "mapping_digest": run.mapping_digest,
             "rows_inserted": 0 if result is None else result.inserted,
-            "rows_updated": 0 if result is None else result.updated,
+            "rows_updated": restored if result is None else result.updated,
+            "rows_deleted": removed,
+            "undone_run_id": run.undone_run_id,
             "rows_unchanged": 0 if result is None else result.unchanged,
             "rows_rejected": 0 if result is None else result.rejects,
             "report": report,

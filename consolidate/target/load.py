@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consolidate.canonical import candidate_cells, columns, copy_cell, copy_line, name_list
+from consolidate.canonical import candidate_cells, columns, copy_cell, copy_line, json_columns, name_list
 from consolidate.model import Progress
 from consolidate.relations import candidates, unified, work
 from consolidate.staging import literal, quoted
@@ -66,11 +66,13 @@ def load(
         if not diff.hashed:
             fill_hashes(connection, staging, table)
         _choose(connection, staging, table, diff)
+        if diff.update or diff.settled:
+            _update(connection, staging, table, run, observe)
         if diff.insert:
             _insert(connection, staging, table, diff, observe)
-        if diff.update:
-            _update(connection, staging, table, run, observe)
         lineage += ledger.write_lineage(connection, staging, diff, run, observe)
+        if diff.update or diff.settled:
+            _keep_overwritten(connection, table, run)
     return LoadResult(
         inserted=sum(diff.insert for diff in report.tables),
         updated=sum(diff.update for diff in report.tables),
@@ -90,7 +92,7 @@ def _choose(connection: Connection, staging: Staging, table: TableContract, diff
     """Create `work."loaded <table>"`, with the ids of the rows to come."""
     judged, serial = work("diff", table.name), identity(table).serial
     if serial is None or not diff.insert:
-        chosen = f"select n, action, target_key from {judged} where action in ('insert', 'update')"
+        chosen = f"select n, action, why, target_key from {judged} where action in ('insert', 'update')"
     else:
         ids = work("ids", table.name)
         copy_out(
@@ -101,11 +103,14 @@ def _choose(connection: Connection, staging: Staging, table: TableContract, diff
             (("id", "bigint"),),
         )
         chosen = f"""
-            select d.n, d.action, cast(i.id as varchar) as target_key
-            from (select n, action, row_number() over (order by n) as place from {judged} where action = 'insert') d
+            select d.n, d.action, d.why, coalesce(d.target_key, cast(i.id as varchar)) as target_key
+            from (
+                select n, action, why, target_key, row_number() over (order by n) as place
+                from {judged} where action = 'insert'
+            ) d
             join (select id, row_number() over (order by id) as place from {ids}) i using (place)
             union all
-            select n, action, target_key from {judged} where action = 'update'
+            select n, action, why, target_key from {judged} where action = 'update'
         """
     staging.run(f"create or replace table {work('loaded', table.name)} as {chosen}")
 
@@ -147,41 +152,90 @@ def _update(
     wanted, key = columns(table), quoted(identity(table).target_key)
     connection.execute(
         f'create temporary table changed on commit drop as select t.{key} as "#key", null::uuid as "#hash",'
-        f" {name_list(wanted, 't')} from {unified(table.name)} t with no data".encode()
+        f' null::uuid as "#sent", {name_list(wanted, "t")} from {unified(table.name)} t with no data'.encode()
     )
     cells = [
         copy_cell("d.target_key", escape=True),
         copy_cell("cast(h.row_hash as varchar)", escape=False),
+        copy_cell("cast(h.sent_hash as varchar)", escape=False),
         *candidate_cells(wanted, "c"),
     ]
     rows = copy_in(
         connection,
-        f'pg_temp.changed ("#key", "#hash", {name_list(wanted)})',
+        f'pg_temp.changed ("#key", "#hash", "#sent", {name_list(wanted)})',
         staging,
         f"select {copy_line(cells)} as line from {candidates(table.name)} c"
-        f" join {work('loaded', table.name)} d on d.n = c.\"#n\" and d.action = 'update'"
+        f" join {work('loaded', table.name)} d on d.n = c.\"#n\" and d.why <> 'new'"
         f' join {work("hash", table.name)} h on h.n = c."#n"',
     )
     connection.execute(b"analyze pg_temp.changed")
-    # Before the rows change: lineage keeps them as they were, and what it said about them itself.
-    connection.execute(
-        f"""
-        update audit.migration_lineage l
-        set previous = jsonb_build_object(
-                'row', to_jsonb(t), 'run_id', l.run_id, 'first_run_id', l.first_run_id, 'row_hash', l.row_hash,
-                'source_hash', l.source_hash, 'outcome', l.outcome, 'residual', l.residual, 'previous', l.previous),
-            run_id = %s,
-            first_run_id = coalesce(l.first_run_id, l.run_id),
-            row_hash = c."#hash"
-        from pg_temp.changed c
-        join {unified(table.name)} t on t.{key} = c."#key"
-        where l.target_table = {literal(table.name)} and l.target_key = c."#key"::text and l.row_hash is not null
-        """.encode(),
-        (run.run_id,),
-    )
+    _keep_former(connection, table, run)
     values = ", ".join(f"{quoted(column.name)} = c.{quoted(column.name)}" for column in wanted)
     connection.execute(
         f'update {unified(table.name)} t set {values} from pg_temp.changed c where t.{key} = c."#key"'.encode()
     )
     connection.execute(b"drop table pg_temp.changed")
     observe(Progress(stage="load", subject=table.name, done=rows, total=rows))
+
+
+def _keep_former(connection: Connection, table: TableContract, run: RunRecord) -> None:
+    """Before the rows change: lineage keeps them as they were (null: deleted), and what it said about them itself.
+
+    Rows that no lineage leads to yet wait for it in `overwritten`, see `_keep_overwritten`.
+    """
+    key = quoted(identity(table).target_key)
+    former = f"to_jsonb(t) as row, {_json_nulls(table)} as json_nulls"
+    found = f'pg_temp.changed c left join {unified(table.name)} t on t.{key} = c."#key"'
+    connection.execute(
+        f"""
+        update audit.migration_lineage l
+        set previous = jsonb_build_object(
+                'row', f.row, 'json_nulls', f.json_nulls, 'run_id', l.run_id, 'first_run_id', l.first_run_id,
+                'row_hash', l.row_hash, 'sent_hash', l.sent_hash, 'source_hash', l.source_hash, 'outcome', l.outcome,
+                'residual', l.residual, 'previous', l.previous),
+            run_id = %s,
+            first_run_id = coalesce(l.first_run_id, l.run_id),
+            row_hash = f.hash,
+            sent_hash = f.sent
+        from (select c."#key"::text as key, c."#hash" as hash, c."#sent" as sent, {former} from {found}) f
+        where l.target_table = {literal(table.name)} and l.target_key = f.key
+            and (l.row_hash is not null or not exists (
+                select from audit.migration_lineage o
+                where o.target_table = l.target_table and o.target_key = l.target_key and o.row_hash is not null))
+        """.encode(),
+        (run.run_id,),
+    )
+    connection.execute(
+        f"""
+        create temporary table overwritten on commit drop as
+        select c."#key"::text as target_key, {former} from {found}
+        where t.{key} is not null and not exists (
+            select from audit.migration_lineage l
+            where l.target_table = {literal(table.name)} and l.target_key = c."#key"::text and l.run_id = %s
+        )
+        """.encode(),
+        (run.run_id,),
+    )
+
+
+def _json_nulls(table: TableContract) -> str:
+    """The columns with a JSON null, which a row as JSON does not tell from a null."""
+    tests = [
+        f"case when jsonb_typeof(t.{quoted(column.name)}) = 'null' then {literal(column.name)} end"
+        for column in json_columns(table)
+    ]
+    return f"nullif(array_remove(array[{', '.join(tests)}]::text[], null), '{{}}')"
+
+
+def _keep_overwritten(connection: Connection, table: TableContract, run: RunRecord) -> None:
+    """Keep in the new lineage of rows that no run of ours had loaded what they were before."""
+    connection.execute(
+        f"""
+        update audit.migration_lineage l
+        set previous = jsonb_build_object('row', o.row, 'json_nulls', o.json_nulls)
+        from pg_temp.overwritten o
+        where l.target_table = {literal(table.name)} and l.target_key = o.target_key and l.run_id = %s
+        """.encode(),
+        (run.run_id,),
+    )
+    connection.execute(b"drop table pg_temp.overwritten")

@@ -10,12 +10,14 @@ import psycopg
 from consolidate.bundled import statement
 from consolidate.errors import ConflictError, ConsolidateError, Problem, UnreachableError
 from consolidate.postgres import failure, masked
-from consolidate.target import schema
+from consolidate.target import ledger, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg.rows import TupleRow
+
+    from consolidate.target.ledger import RunRecord
 
 Connection: TypeAlias = "psycopg.Connection[TupleRow]"
 """An open connection to the target, for those who pass it on."""
@@ -26,7 +28,7 @@ _CHANGED_MEANWHILE: Final = ("40001", "40P01", "23505", "23503")
 
 
 @contextmanager
-def transaction(connection: Connection, *, run_id: str) -> Iterator[None]:
+def transaction(connection: Connection, *, run_id: str, record: RunRecord | None = None) -> Iterator[None]:
     """Hold the target for one run: `compare`, `load`, `reconcile` and `finish` all run inside.
 
     First comes the lock, which no other run can have until this one has committed or rolled back (or its session has
@@ -34,20 +36,36 @@ def transaction(connection: Connection, *, run_id: str) -> Iterator[None]:
     meanwhile fails the run instead of being overwritten. Leaving the block commits, any exception rolls back
     everything.
 
+    With a `record` the ledger says "running" from the moment of the lock on, and "refused" or "failed" after an error;
+    "running" stays where the process or the session ended without a word.
+
     Raises `ConflictError` when another run holds the target (naming it), when the schema is not the expected one, or
     when another session wrote the same rows meanwhile; `UnreachableError` for every other failure of the database.
     """
     failed: ConsolidateError
     leaving = False
     try:
-        with _locked(connection), _snapshot(connection):
-            name = f"consolidate {run_id}"[:_NAME_LIMIT]
+        name = session_name(run_id)
+        with _locked(connection, name), _entered(connection, record), _snapshot(connection):
             connection.execute(statement("load/session"), {"application_name": name})
             _require_schema(connection)
             yield
             leaving = True
     except psycopg.Error as error:
         failed = _failure(error, connection.info.dsn, at_commit=leaving)
+    else:
+        return
+    raise failed
+
+
+@contextmanager
+def told(connection: Connection) -> Iterator[None]:
+    """For reading outside a transaction of ours: a failure of the database is an `UnreachableError`."""
+    failed: ConsolidateError
+    try:
+        yield
+    except psycopg.Error as error:
+        failed = failure(error, what="the target", dsn=connection.info.dsn)
     else:
         return
     raise failed
@@ -73,8 +91,34 @@ def snapshot(connection: Connection) -> Iterator[None]:
     raise failed
 
 
+def session_name(run_id: str) -> str:
+    """By what name other sessions know that of a run."""
+    return f"consolidate {run_id}"[:_NAME_LIMIT]
+
+
 @contextmanager
-def _locked(connection: Connection) -> Iterator[None]:
+def _entered(connection: Connection, record: RunRecord | None) -> Iterator[None]:
+    """Tell the ledger that the run began and, unless the block ends well, how it ended."""
+    if record is None:
+        yield
+        return
+    # Without the ledger there is no schema, which is told by the transaction.
+    with suppress(psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        ledger.start(connection, record)
+    try:
+        yield
+    except (ConsolidateError, psycopg.Error) as error:
+        changed = isinstance(error, psycopg.Error) and error.sqlstate in _CHANGED_MEANWHILE
+        refused = changed or isinstance(error, ConflictError)
+        # Where the session is gone, "running" without a session says it.
+        with suppress(psycopg.Error):
+            ledger.record_unloaded(connection, record, status="refused" if refused else "failed")
+        raise
+
+
+@contextmanager
+def _locked(connection: Connection, name: str) -> Iterator[None]:
+    connection.execute(statement("load/name"), {"application_name": name})
     taken = connection.execute(statement("load/lock")).fetchone()
     if taken is None or taken[0] is not True:
         raise _held(connection)
@@ -144,9 +188,9 @@ def _failure(error: psycopg.Error, dsn: str, *, at_commit: bool) -> ConsolidateE
         return ConflictError(
             Problem(
                 code="changed-meanwhile",
-                message="another session wrote to the target while the run was loading"
+                message="another session wrote to the target at the same time"
                 f"{f' {error.diag.schema_name}.{where}' if where else ''}: {general.problems[0].message}",
-                hint="nothing was loaded; run the command again",
+                hint="nothing was changed; run the command again",
             )
         )
     if at_commit and error.sqlstate is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from consolidate.mapping.homes import Homes, event_column, given_back, homes, standard_class, targets
@@ -30,8 +31,9 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     """
     names = Names(source=source, table=table.mapping.table)
     where = homes(table.mapping)
-    members = [_member(column, table, where) for column in table.mapping.columns]
-    members.append(f"json_member({literal(COPIES)}, case when count(*) over key > 1 then (count(*) over key)::varchar end)")
+    members = [member for column in table.mapping.columns for member in _members(column, table, where)]
+    values = [f"{value} as m{i}" for i, (_, value) in enumerate(members)]
+    written = [f"{literal(json.dumps(name, ensure_ascii=False) + ': ')} || m{i}" for i, (name, _) in enumerate(members)]
     joins = "".join(
         f' left join ({_link(target)}) l{i} on l{i}.source_key = t."#key"'
         f' left join cand.{quoted(target)} c{i} on c{i}."#n" = l{i}.n'
@@ -40,15 +42,18 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     pair = ""
     if table.mapping.pair is not None:
         pair = f' left join {names.pairs} p on p."#row" = t."#row"'
+    copies = f"case when copies > 1 then {literal(json.dumps(COPIES) + ': ')} || json_text(copies::varchar) end"
     staging.run(
         f"create or replace table {names.residual} as with links as materialized ("
         'select source_key, target_table, "#n" as n from cand."#lineage"'
         f" where source = {literal(source)} and source_table = {literal(names.table)})"
-        ' select "#key", any_value(residual) as residual from ('
-        f"select t.\"#key\", json_object_of([{', '.join(members)}]) as residual"
+        f", cells as (select t.\"#key\", {', '.join(values)}"
         f' from {names.typed} t join {names.staged} s on s."#row" = t."#row"{pair}{joins}'
-        f' where t."#key" in (select source_key from links)'
-        ' window key as (partition by t."#key")) where residual is not null group by "#key"'
+        ' where t."#key" in (select source_key from links))'
+        f", kept as (select \"#key\", any_value(nullif(concat_ws(', ', {', '.join(written)}), '')) as body,"
+        ' count(*) as copies from cells group by "#key")'
+        f" select \"#key\", '{{' || concat_ws(', ', body, {copies}) || '}}' as residual from kept"
+        " where body is not null or copies > 1"
     )
     staging.run(
         'update cand."#lineage" set residual = r.residual from ('
@@ -69,17 +74,16 @@ def _link(target: str) -> str:
     )
 
 
-def _member(column: Column, table: CompiledTable, where: Homes) -> str:
-    """The members that a column has in the residual: SQL that gives null where there is nothing to keep."""
+def _members(column: Column, table: CompiledTable, where: Homes) -> list[tuple[str, str]]:
+    """The members that a column can have in the residual: their names, and SQL for JSON text, null for nothing to keep."""
     raw = f"s.{quoted(column.name)}"
-    kept = f"coalesce(json_text({raw}), 'null')"
     same = _same(column, table, where, raw)
-    value = f"json_member({literal(column.name)}, case when not ({same}) then {kept} end)"
-    if not table.store.classed:
-        return value
-    standard = standard_class(column, table.store, raw)
-    kind = f"s.{quoted(column.name + '#class')}"
-    return f"{value}, json_member({literal(column.name + '#class')}, case when {kind} <> {standard} then json_text({kind}) end)"
+    found = [(column.name, f"case when not ({same}) then coalesce(json_text({raw}), 'null') end")]
+    if table.store.classed:
+        standard = standard_class(column, table.store, raw)
+        kind = f"s.{quoted(column.name + '#class')}"
+        found.append((column.name + "#class", f"case when {kind} <> {standard} then json_text({kind}) end"))
+    return found
 
 
 def _same(column: Column, table: CompiledTable, where: Homes, raw: str) -> str:
@@ -104,7 +108,7 @@ def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) ->
         value, scale = f"t.{quoted(f'v:{column.name}')}", _scale(home)
         cell = f"replace(c{i}.{quoted(home.column)}::varchar, '.', '')::hugeint"
         stated = f"not num_fits({value}, {scale}) and num_unscaled(num_round({value}, {scale}), {scale}) = {cell}"
-        given = f"{given} or coalesce({stated}, false)"
+        given = f"case when {given} then true else coalesce({stated}, false) end"
     return f"(case when c{i}.\"#n\" is null then {raw} is null else {given} end)"
 
 

@@ -1,4 +1,5 @@
--- Purpose: the quarantine: the source rows that a loaded run rejected, verbatim.
+-- Purpose: the quarantine: the source rows that a loaded run rejected, verbatim. Each run has its own, also where the last one had the
+--          same; a rollback leaves them: they tell what was found, not what was loaded.
 -- Params:  none.
 -- Returns: nothing.
 -- Lock:    none that others wait for; runs once, in the transaction that makes the schema.

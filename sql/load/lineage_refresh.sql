@@ -1,10 +1,22 @@
 -- Purpose: let lineage tell of the source rows as they are now, where the target row did not have to change for it.
--- Params:  none; reads pg_temp.lineage_now.
+-- Params:  run_id; reads pg_temp.lineage_now.
 -- Returns: nothing; the count of rows that had to change.
 -- Lock:    row locks on those rows.
--- Residuals are compared as text: as jsonb, 2.0 equals 2.00.
+-- Residuals are compared as text: as jsonb, 2.0 equals 2.00. A row that this run has written already is not kept twice.
 update audit.migration_lineage l
 set
+    previous = case when l.run_id = %(run_id)s then l.previous else jsonb_build_object(
+        'run_id', l.run_id,
+        'first_run_id', l.first_run_id,
+        'row_hash', l.row_hash,
+        'sent_hash', l.sent_hash,
+        'source_hash', l.source_hash,
+        'outcome', l.outcome,
+        'residual', l.residual,
+        'previous', l.previous
+    ) end,
+    run_id = %(run_id)s,
+    first_run_id = case when l.run_id = %(run_id)s then l.first_run_id else coalesce(l.first_run_id, l.run_id) end,
     outcome = n.outcome,
     source_hash = n.source_hash,
     residual = n.residual

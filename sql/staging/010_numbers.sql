@@ -27,34 +27,39 @@ create or replace macro num_of(m, s) as
         else {'m': try((m)::hugeint * pow10(-(s))), 's': 0::integer}
     end;
 
--- From a number's digits without its point (sign kept), the decimals and the exponent that were there.
-create or replace macro num_digits(digits, decimals, exponent) as
-    case
-        when regexp_full_match(digits, '[+-]?0*') then {'m': 0::hugeint, 's': 0::integer}
-        else num_of(
-            try_cast(rtrim(digits, '0') as hugeint),
-            (decimals) - (exponent) - (strlen(digits) - strlen(rtrim(digits, '0')))::integer
-        )
-    end;
+-- A number with an exponent or with many digits. (A list of one makes names for what would else be written out again.)
+create or replace macro num_long(t) as
+    list_transform(
+        [{
+            'digits': replace(regexp_extract(t, '^[^eE]*'), '.', ''),
+            'decimals': (case when contains(t, '.') then strlen(regexp_extract(t, '\.([0-9]*)', 1)) else 0 end)
+                - coalesce(try_cast(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) as integer), 0)
+        }],
+        lambda w: case
+            when regexp_full_match(w.digits, '[+-]?0*') then {'m': 0::hugeint, 's': 0::integer}
+            else num_of(
+                try_cast(rtrim(w.digits, '0') as hugeint),
+                (w.decimals - (strlen(w.digits) - strlen(rtrim(w.digits, '0'))))::integer
+            )
+        end
+    )[1];
 
-create or replace macro num_mantissa(mantissa, exponent) as
-    num_digits(
-        replace(mantissa, '.', ''),
-        (case when instr(mantissa, '.') = 0 then 0 else strlen(mantissa) - instr(mantissa, '.') end)::integer,
-        exponent
-    );
-
-create or replace macro num_written(t) as
-    case
-        when instr(t, 'e') = 0 and instr(t, 'E') = 0 then num_mantissa(t, 0)
-        else num_mantissa(
-            regexp_extract(t, '^[^eE]*'),
-            coalesce(try_cast(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) as integer), 0)
-        )
-    end;
+create or replace macro num_plain(t) as
+    {'m': try_cast(replace(t, '.', '') as hugeint), 's': (strlen(t) - instr(t, '.'))::integer};
 
 -- The number that a text is; null where it is none or has more than 38 digits.
-create or replace macro num(t) as case when is_number(t) then num_written(t) end;
+create or replace macro num(t) as
+    case
+        when not is_number(t) then null
+        when strlen(t) > 38 or contains(t, 'e') or contains(t, 'E') then num_long(t)
+        when not contains(t, '.') then {'m': try_cast(t as hugeint), 's': 0::integer}
+        when suffix(t, '0') then num_plain(rtrim(t, '0'))
+        when t is not null then num_plain(t)
+    end;
+
+-- Of a text that was written for a double, the shortest that reads back as the same one. Whole numbers are exact as they are.
+create or replace macro shortest(t) as
+    case when regexp_matches(t, '[.eE]') then coalesce(try_cast(t as double)::varchar, t) else t end;
 
 -- a ÷ b for integers, b > 0, half to even.
 create or replace macro divide_even(a, b) as
@@ -67,10 +72,24 @@ create or replace macro divide_even(a, b) as
         end
     );
 
+-- The same for bigints below 10^18, which are many times faster than hugeints.
+create or replace macro divide_small(a, b) as
+    (a) // (b)
+    + case
+        when abs((a) % (b)) * 2 > (b) then sign(a)::bigint
+        when abs((a) % (b)) * 2 = (b) then ((a) // (b)) % 2
+        else 0
+    end;
+
+-- Whether x has so few digits, and n cuts so few of them off, that bigints do.
+create or replace macro num_is_small(x, n) as abs((x).m) < 1000000000000000000::hugeint and (x).s - (n) <= 17;
+
 create or replace macro num_round(x, n) as
     case
         when (x).s <= (n) then x
         when (x).s - (n) > 38 then {'m': 0::hugeint, 's': 0::integer}
+        when num_is_small(x, n)
+            then {'m': divide_small((x).m::bigint, pow10((x).s - (n))::bigint)::hugeint, 's': (n)::integer}
         when x is not null then {'m': divide_even((x).m, pow10((x).s - (n))), 's': (n)::integer}
     end;
 
@@ -96,35 +115,51 @@ create or replace macro num_compare(a, b) as
         else coalesce(sign(try((a).m * pow10((b).s - (a).s) - (b).m)), sign((a).m::double / 10::double ** (a).s - (b).m::double / 10::double ** (b).s))
     end;
 
--- |a| ÷ b with e more digits, b > 0, by long division, where a × 10^e has too many digits; half to even.
+-- a ÷ b with e more digits, a ≥ 0, b > 0, by long division, where a × 10^e has too many digits; half to even.
 create or replace macro divide_long(a, b, e) as
-    (
-        list_transform([
+    list_transform(
+        [
             list_reduce(
                 list_transform(range((e)::bigint), lambda i: {'q': 0::hugeint, 'r': 0::hugeint}),
                 lambda x, y: {'q': x.q * 10 + (x.r * 10) // (b), 'r': (x.r * 10) % (b)},
                 {'q': (a) // (b), 'r': (a) % (b)}
             )
-        ], lambda z: z.q + case
+        ],
+        lambda z: z.q + case
             when z.r > (b) - z.r then 1::hugeint
             when z.r = (b) - z.r then z.q % 2
             else 0::hugeint
-        end)
+        end
     )[1];
 
-create or replace macro divide_scaled(a, b, e) as
+-- w.a × 10^w.e ÷ w.b, half to even; w.p is w.a × 10^w.e where that has few enough digits.
+create or replace macro divide_scaled(w) as
     case
-        when (e) > 60 then null
-        when (e) < 0 then divide_even(a, try((b) * pow10(-(e))))
-        when try((a) * pow10(e)) is not null then divide_even(try((a) * pow10(e)), b)
-        else try(sign(a)::hugeint * divide_long(abs(a), b, e))
+        when (w).e > 60 then null
+        when (w).e < 0 then divide_even((w).a, try((w).b * pow10(-(w).e)))
+        when (w).p is not null then divide_even((w).p, (w).b)
+        else try(sign((w).a)::hugeint * divide_long(abs((w).a), (w).b, (w).e))
     end;
 
 -- a ÷ b with n decimals, half to even; null where b is 0 or null.
 create or replace macro num_ratio(a, b, n) as
     case
-        when (b).m = 0 then null
-        else num_of(try(divide_scaled((a).m * sign((b).m)::hugeint, abs((b).m), (n) + (b).s - (a).s)), n)
+        when (b).m <> 0 then list_transform(
+            [
+                try(
+                    list_transform(
+                        [{
+                            'a': (a).m * sign((b).m)::hugeint,
+                            'b': abs((b).m),
+                            'e': (n) + (b).s - (a).s,
+                            'p': try((a).m * sign((b).m)::hugeint * pow10((n) + (b).s - (a).s))
+                        }],
+                        lambda w: divide_scaled(w)
+                    )[1]
+                )
+            ],
+            lambda q: case when q is not null then {'m': q, 's': (n)::integer} end
+        )[1]
     end;
 
 -- Unscaled integer at n decimals; null where the value has more decimals than n or too many digits.
@@ -139,6 +174,7 @@ create or replace macro num_fits(x, n) as
     case
         when (x).s <= (n) then true
         when (x).s - (n) > 38 then (x).m = 0
+        when num_is_small(x, n) then (x).m::bigint % pow10((x).s - (n))::bigint = 0
         else (x).m % pow10((x).s - (n)) = 0
     end;
 

@@ -4,13 +4,19 @@
 -- Lock:    none.
 
 -- Enumerations are compared in any letter case and without blanks around.
-create or replace macro folded(t) as upper(trim(t, e' \t\r\n\v\f'));
+create or replace macro folded(t) as
+    case when regexp_full_match(t, '[!-~]*') then upper(t) else upper(trim(t, e' \t\r\n\v\f')) end;
 
-create or replace macro unified_symbol(t) as upper(regexp_replace(trim(t, e' \t\r\n\v\f'), '[-/_]', '', 'g'));
+create or replace macro unified_symbol(t) as
+    case when regexp_full_match(t, '[A-Z0-9]*') then t else upper(regexp_replace(trim(t, e' \t\r\n\v\f'), '[-/_]', '', 'g')) end;
 
 -- JSON as PostgreSQL's jsonb reads it: DuckDB's own test lets NaN and Infinity pass.
 create or replace macro is_json(t) as
     json_valid(t) and not regexp_matches(regexp_replace(t, '"(\\.|[^"\\])*"', '""', 'g'), '[NIni][anAN][nfNF]');
+
+-- JSON but for a raw control character in a text, which other readers let pass and jsonb does not.
+create or replace macro is_raw_json(t) as
+    not is_json(t) and regexp_matches(t, '[\x01-\x1F]') and is_json(regexp_replace(t, '[\x01-\x1F]', ' ', 'g'));
 
 -- An escape of the NUL character in a JSON text (an escaped backslash before u0000 is none).
 create or replace macro has_nul_escape(t) as regexp_matches(t, '(^|[^\\])(\\\\)*\\u0000');
