@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from consolidate.mapping.language import Column, ColumnType
-from consolidate.mapping.value import Check, Kind, Sql, call, holds, named, text
+from consolidate.mapping.value import Check, Kind, Sql, call, named, text
 from consolidate.model import RejectCode, SourceKind
 
 if TYPE_CHECKING:
-    from consolidate.errors import Location
     from consolidate.mapping.layers import Layers
 
 CLASS: Final = "#class"
@@ -170,10 +169,11 @@ def _typed_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: L
 
 
 def _number_checks(column: Column, raw: Sql, parsed: Sql) -> list[Check]:
+    unread = (raw.is_not(None), parsed.is_(None))
     checks = [
-        _check(RejectCode.NOT_FINITE, column, call("is_not_finite", raw)),
-        _check(RejectCode.BAD_VALUE, column, sa.not_(call("is_number", raw))),
-        _check(RejectCode.OUT_OF_RANGE, column, sa.and_(raw.is_not(None), parsed.is_(None))),
+        _check(RejectCode.NOT_FINITE, column, sa.and_(*unread, call("is_not_finite", raw))),
+        _check(RejectCode.BAD_VALUE, column, sa.and_(*unread, sa.not_(call("is_number", raw)))),
+        _check(RejectCode.OUT_OF_RANGE, column, sa.and_(*unread)),
     ]
     if column.type is ColumnType.INTEGER:
         whole = call("num_fits", parsed, sa.literal_column("0"))
@@ -182,9 +182,10 @@ def _number_checks(column: Column, raw: Sql, parsed: Sql) -> list[Check]:
 
 
 def _time_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: Layers) -> list[Check]:
+    unread = (raw.is_not(None), parsed.is_(None))
     checks = [
-        _check(RejectCode.OUT_OF_RANGE, column, call("time_unbounded", raw)),
-        _check(RejectCode.BAD_VALUE, column, sa.and_(raw.is_not(None), parsed.is_(None))),
+        _check(RejectCode.OUT_OF_RANGE, column, sa.and_(*unread, call("time_unbounded", raw))),
+        _check(RejectCode.BAD_VALUE, column, sa.and_(*unread)),
         _check(RejectCode.INEXACT, column, call("time_inexact", raw)),
         _check(RejectCode.OUT_OF_RANGE, column, sa.not_(call("time_in_range", parsed))),
     ]
@@ -198,8 +199,9 @@ def _time_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: La
 
 def _json_checks(column: Column, raw: Sql, store: Store) -> list[Check]:
     checks = [_nul(column, raw)]
-    if store.kind is not SourceKind.SNAPSHOT:
+    if not (store.kind is SourceKind.SNAPSHOT and store.classed):  # JSON snapshots were read as JSON already
         checks.append(_check(RejectCode.BAD_JSON, column, sa.not_(call("is_json", raw))))
+        checks.append(_check(RejectCode.BAD_JSON, column, call("json_repeats_name", raw)))
     checks.append(_check(RejectCode.BAD_JSON, column, call("has_nul_escape", raw)))
     return checks
 
@@ -209,8 +211,4 @@ def _nul(column: Column, raw: Sql) -> Check:
 
 
 def _check(code: RejectCode, column: Column, condition: Sql) -> Check:
-    return Check(code=code, column=column.name, condition=holds(condition), location=_place(column))
-
-
-def _place(column: Column) -> Location:
-    return column.location
+    return Check(code=code, column=column.name, condition=condition, location=column.location)
