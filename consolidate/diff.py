@@ -283,20 +283,21 @@ def _judge(staging: Staging, table: TableContract, actions: Mapping[str, str]) -
             left join {work("held", table.name)} m on m.n = c."#n"
             {joined}
             left join loaded l on l.target_key = {own_key}
-            left join repeated r on r.n = c."#n" and m.n is null
+            left join repeated r on r.n = c."#n"
         )
         select n, bot, case why {verdicts} end as action, why, target_key, first_run from judged
     """)
 
 
 def _repeated(table: str) -> str:
-    """Candidates exactly as their source row was loaded: if the target has no such key now, the target changed it."""
+    """Candidates without a row, exactly as their source row was loaded: the target changed or deleted that row."""
     return f"""
         select l."#n" as n, min(o.target_key) as target_key
         from {LINEAGE} l
         join {HELD_LINEAGE} o on o.target_table = l.target_table and o.source = l.source
             and o.source_table = l.source_table and o.source_key = {STORED_KEY} and o.outcome = l.outcome
         join {work("hash", table)} h on h.n = l."#n" and h.row_hash = o.row_hash
+        anti join {work("held", table)} m on m.n = l."#n"
         where l.target_table = {literal(table)}
         group by l."#n"
     """

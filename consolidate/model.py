@@ -335,6 +335,69 @@ class Passport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedRow:
+    """A row that the target has and the load changes. `key` is the one that `explain` takes.
+
+    `cells` are (column, old, new) of what differs, as PostgreSQL writes it, None for null. `origins` are the source
+    rows that it comes from: (source, table, key).
+    """
+
+    table: str
+    bot_id: str | None
+    key: str
+    cells: tuple[tuple[str, str | None, str | None], ...]
+    origins: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotChart:
+    """The money of a bot over time, in the target as it is (`before`) and as the load leaves it (`after`).
+
+    Points are (moment, decimal as text) in the order of time, at most 500 a line; moments are ISO 8601 in UTC. Equity
+    is the last one recorded in each interval, pnl the sum of all trades closed until then. USD.
+    """
+
+    bot_id: str
+    equity_before: tuple[tuple[str, str], ...] = ()
+    equity_after: tuple[tuple[str, str], ...] = ()
+    pnl_before: tuple[tuple[str, str], ...] = ()
+    pnl_after: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolMoney:
+    """What a bot made in a symbol, before the load and after it: trades, and their pnl in USD (None: not recorded)."""
+
+    bot_id: str
+    symbol: str
+    trades_before: int
+    trades_after: int
+    pnl_before: str | None
+    pnl_after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertChart:
+    """How many rows the load inserts into a table: (day, rows) by the day of their own time in UTC, at most 500 pairs.
+
+    A pair stands for all days until the next. `undated` rows have no time of their own.
+    """
+
+    table: str
+    days: tuple[tuple[str, int], ...]
+    undated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartData:
+    """What the pictures of a report are drawn from; see `consolidate.pictures`."""
+
+    bots: tuple[BotChart, ...] = ()
+    symbols: tuple[SymbolMoney, ...] = ()
+    inserts: tuple[InsertChart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """Everything a command has to tell, for people and machines alike; see `consolidate.report`."""
 
@@ -357,6 +420,8 @@ class RunReport:
     notices: tuple[Notice, ...] = ()
     problems: tuple[str, ...] = ()  # why a run was refused or failed, as printed
     seconds: tuple[tuple[str, float], ...] = ()
+    changed: tuple[ChangedRow, ...] = ()  # the first rows that are updated, not all of them
+    charts: ChartData | None = None  # where somebody asked for pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

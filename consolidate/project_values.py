@@ -205,7 +205,9 @@ def document(node: yaml.Node, what: str, reading: Reading) -> str | None:
             return "null"
         case yaml.Scalar():
             text = reading.text(node, what)
-            return None if text is None else _scalar(text, what, reading)
+            if text is None:
+                return None
+            return _scalar(text, what, reading) if node.plain else json.dumps(text.value, ensure_ascii=False)
         case yaml.Sequence(items=items):
             parts = [document(item, what, reading) for item in items]
             return None if None in parts else f"[{', '.join(part or '' for part in parts)}]"

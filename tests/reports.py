@@ -197,7 +197,7 @@ INSPECTION: Final = SourceInspection(
                 InspectedColumn(name="[new]", stored_type="", covered=False, nulls=0),
             ),
         ),
-        InspectedTable(name="active_positions", kind="view", rows=0, covered="ignored"),
+        InspectedTable(name="active_positions", kind="view", rows=None, covered="ignored"),
         InspectedTable(name="extra", kind="table", rows=3, covered="unknown"),
     ),
     uncovered=(

@@ -401,6 +401,11 @@ def test_progress_is_taken_from_any_thread_and_leaves_nothing_behind() -> None:
 
 def test_a_line_of_progress_has_rows_rate_and_percent() -> None:
     told = Progress(stage="extract", subject="momentum.trades", done=500, total=2000)
-    assert progress.line(told, 1000, 0.5) == "extract    momentum.trades: 1,500 rows, 3,000/s, 25 %"
+    assert progress.line(told, 1000, 0.5) == "extract    momentum.trades: 500 of 2,000 rows (25 %), 3,000/s"
     told = Progress(stage="load", subject="a\x1b[0m", done=5, total=None, unit="bytes")
     assert progress.line(told, 0, 0.0) == "load       a\\x1b[0m: 5 bytes"
+
+
+def test_a_stage_that_is_over_says_what_it_took() -> None:
+    assert progress.summary("extract", 1500, "rows", 0.5) == "extract    1,500 rows in 0.5 s, 3,000/s"
+    assert progress.summary("commit", 0, "rows", 0.0) == "commit     0 rows in 0.0 s"

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from consolidate.cli import check, demo, explain, init, inspect, rejects, rollback, run, runs, schema, verify
+from consolidate.cli import apply, check, demo, explain, init, inspect, plan, rejects, rollback, run, runs, schema, verify
 from consolidate.cli.terminal import Terminal
 from consolidate.errors import ConsolidateError, ExitCode, Problem
 
@@ -32,6 +32,8 @@ for _verb, _short in (
     (check.check, "Tell all mistakes in the project file and the mappings."),
     (inspect.inspect, "Show what a source holds, and what is not mapped."),
     (schema.schema, "Print the target schema, or make it in the target."),
+    (plan.plan, "Tell what `run` would do, and write nothing."),
+    (apply.apply, "Load a saved plan, or refuse and say what changed."),
     (run.run, "Load every source into the target: all of it, or nothing."),
     (runs.runs, "List what ran against the target, and how it ended."),
     (rejects.rejects, "List and export what a run rejected."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -30,4 +31,23 @@ Json: TypeAlias = Annotated[
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print nothing but errors, e.g. `--quiet` in a nightly job."),
+]
+
+
+class OnConflict(StrEnum):
+    """What becomes of rows that changed in the source and in the target."""
+
+    REFUSE = "refuse"
+    SOURCE = "source"
+    TARGET = "target"
+
+
+OnConflictOption: TypeAlias = Annotated[
+    OnConflict,
+    typer.Option(
+        "--on-conflict",
+        help="Who is right about rows that changed in the source and in the target since they were loaded: "
+        "`source` overwrites them and keeps what was there for `rollback`, `target` leaves them; e.g. "
+        "`--on-conflict target`.",
+    ),
 ]

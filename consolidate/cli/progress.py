@@ -29,7 +29,7 @@ def shown(console: Console | None) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Display
     from rich.progress import SpinnerColumn, TextColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    columns = (SpinnerColumn(finished_text="[green]✓[/]"), TextColumn("{task.description}", markup=False))
     with Display(*columns, console=console, transient=True, refresh_per_second=10) as display:
         yield _Board(display=display).observe
 
@@ -44,6 +44,8 @@ class _Stage:
 
     task: TaskID
     began: float
+    told: float = 0.0
+    unit: str = "rows"
     subject: str = ""
     before: int = 0
     done: int = 0
@@ -62,8 +64,10 @@ class _Board:
         with self.lock:
             stage = self.stages.get(progress.stage)
             if stage is None:
+                self._end_others()
                 stage = _Stage(task=self.display.add_task(progress.stage, total=None), began=now)
                 self.stages[progress.stage] = stage
+            stage.told, stage.unit = now, progress.unit
             changed = stage.subject != progress.subject
             if changed:
                 stage.subject, stage.before = progress.subject, stage.before + stage.done
@@ -73,12 +77,28 @@ class _Board:
                 stage.drawn = now
                 self.display.update(stage.task, description=line(progress, stage.before, now - stage.began))
 
+    def _end_others(self) -> None:
+        """A stage begins, so those before it are over."""
+        for name, stage in self.stages.items():
+            said = summary(name, stage.before + stage.done, stage.unit, stage.told - stage.began)
+            self.display.update(stage.task, description=said, total=1, completed=1)
+
 
 def line(progress: Progress, before: int, seconds: float) -> str:
     """What a stage shows: `before` rows of other subjects are done already, in `seconds` since it began."""
     from consolidate.report.cells import count, plain
 
-    everything = before + progress.done
+    done = count(progress.done)
+    if progress.total:
+        done = f"{done} of {count(progress.total)}"
+    percent = f" ({min(100 * progress.done // progress.total, 100)} %)" if progress.total else ""
+    rate = f", {count(round((before + progress.done) / seconds))}/s" if seconds > 0 else ""
+    return f"{progress.stage:<10} {plain(progress.subject)}: {done} {progress.unit}{percent}{rate}"
+
+
+def summary(name: str, everything: int, unit: str, seconds: float) -> str:
+    """What stays of a stage that is over."""
+    from consolidate.report.cells import count
+
     rate = f", {count(round(everything / seconds))}/s" if seconds > 0 else ""
-    percent = f", {min(100 * progress.done // progress.total, 100)} %" if progress.total else ""
-    return f"{progress.stage:<10} {plain(progress.subject)}: {count(everything)} {progress.unit}{rate}{percent}"
+    return f"{name:<10} {count(everything)} {unit} in {seconds:.1f} s{rate}"

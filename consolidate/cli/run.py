@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, Quiet
+from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, OnConflict, OnConflictOption, Quiet
 from consolidate.cli.terminal import Terminal
-
-
-class OnConflict(StrEnum):
-    """What becomes of rows that changed in the source and in the target."""
-
-    REFUSE = "refuse"
-    SOURCE = "source"
-    TARGET = "target"
 
 
 def run(
     context: typer.Context,
-    on_conflict: Annotated[
-        OnConflict,
-        typer.Option(
-            "--on-conflict",
-            help="Who is right about rows that changed in the source and in the target since they were loaded: "
-            "`source` overwrites them and keeps what was there for `rollback`, `target` leaves them; e.g. "
-            "`--on-conflict target`.",
-        ),
-    ] = OnConflict.REFUSE,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before loading; only a terminal is asked, e.g. `run --yes`.")
+    ] = False,
+    on_conflict: OnConflictOption = OnConflict.REFUSE,
     config: Config = DEFAULT_CONFIG,
     json: Json = None,
     quiet: Quiet = False,
@@ -51,7 +37,8 @@ def run(
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
 
-        report = pipeline.run(opened, command="run", on_conflict=on_conflict.value, observe=observe)
+        confirm = None if yes or not terminal.interactive else terminal.confirmed
+        report = pipeline.run(opened, on_conflict=on_conflict.value, confirm=confirm, observe=observe)
     terminal.finish(
         document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
     )

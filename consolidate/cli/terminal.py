@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from consolidate.model import Progress
+    from consolidate.model import Progress, RunReport
     from consolidate.project import Examined, Project
     from consolidate.report.document import Document
 
@@ -81,6 +81,22 @@ class Terminal:
 
             yield observe
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sits before it who can be asked."""
+        return sys.stdin.isatty() and sys.stdout.isatty() and not self._quiet and self._json != STANDARD_OUTPUT
+
+    def confirmed(self, report: RunReport) -> bool:
+        """Show what a load would do, and ask whether to do it; where nothing would change there is nothing to ask."""
+        import typer
+
+        from consolidate.report import text
+
+        if not any(one.insert or one.update for one in report.targets):
+            return True
+        _show(sys.stdout, text.body(report))
+        return typer.confirm("Load this?", default=False)
+
     def finish(
         self,
         document: Document,
@@ -137,9 +153,9 @@ class Terminal:
             return
         from rich.text import Text
 
-        shown = Text(safe(text), style="dim" if dim else "")
-        shown.highlight_regex(r"(?m)^error\[[^\]]*\]", "bold red")
-        shown.highlight_regex(r"(?m)^hint", "bold")
+        from consolidate.report.text import marked
+
+        shown = Text(safe(text), style="dim") if dim else marked(safe(text))
         _put(sys.stderr, _rendered(console, shown))
 
     def masked(self, text: str, *, every: bool = False) -> str:

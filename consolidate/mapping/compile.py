@@ -67,7 +67,7 @@ class Compiler:
     checks: list[Check] = field(default_factory=list)
     rounded: list[Rounded] = field(default_factory=list)
     guards: list[Sql] = field(default_factory=list)
-    used_maps: set[str] = field(default_factory=set)
+    raw_columns: set[str] = field(default_factory=set)
 
     def compile(self, expr: Expr) -> Value:
         """The value of an expression. Where it is wrong a problem is noted and null stands for it."""
@@ -77,6 +77,12 @@ class Compiler:
         if value.kind is Kind.NULL or (isinstance(expr, Name) and len(expr.parts) == 1 and value.raw is not None):
             return value
         return replace(value, sql=self.layers.hoist(value.sql))
+
+    def raw_of(self, value: Value) -> Sql | None:
+        """The text as stored, where the value is a column and nothing else; notes that it is needed."""
+        if value.raw is not None and value.column is not None:
+            self.raw_columns.add(value.column)
+        return value.raw
 
     def condition(self, expr: Expr) -> Sql:
         """A condition with null taken as false; a problem is noted where it is none."""
@@ -150,8 +156,8 @@ class Compiler:
         name = {"+": "num_add", "-": "num_sub", "*": "num_mul"}[expr.operator]
         sql = self.layers.hoist(call(name, left.sql, right.sql))
         column = left.column or right.column
-        both = sa.and_(left.sql.is_not(None), right.sql.is_not(None))
-        self.reject_where(RejectCode.OUT_OF_RANGE, column, sa.and_(both, sql.is_(None)), expr.location)
+        known = sa.and_(left.sql.is_not(None), right.sql.is_not(None))
+        self.reject_where(RejectCode.OUT_OF_RANGE, column, sa.and_(known, sql.is_(None)), expr.location)
         return Value(sql=sql, kind=Kind.NUMBER, column=column, derived=True)
 
     def _comparison(self, expr: Comparison) -> Value:
@@ -221,7 +227,6 @@ class Compiler:
             hint = nearest(expr.value_map, (one.name for one in self.values))
             self.wrong(expr.location, f"there is no value map {expr.value_map!r}", hint or "write it under `values`")
             return None
-        self.used_maps.add(value_map.name)
         item = self.compile(expr.item)
         if not self.expect(item, (Kind.TEXT,), expr.item):
             return None
@@ -251,13 +256,14 @@ class Compiler:
 
 def united(sql: Sql, kind: Kind, values: list[Value]) -> Value:
     """A value that is one of several: it is to be treated as the most demanding of them."""
-    decimals = [value.decimals for value in values if value.decimals is not None]
+    known = [value for value in values if value.kind is not Kind.NULL]
+    decimals = [value.decimals for value in known if value.decimals is not None]
     return Value(
         sql=sql,
         kind=kind,
         column=next((value.column for value in values if value.column), None),
         derived=any(value.derived for value in values),
-        decimals=max(decimals) if decimals else None,
+        decimals=max(decimals) if decimals and len(decimals) == len(known) else None,
         floating=any(value.floating for value in values),
     )
 
@@ -269,6 +275,7 @@ def _literal(expr: Literal) -> Value:
         case bool():
             return Value(sql=sa.literal_column("true" if expr.value else "false"), kind=Kind.BOOL)
         case Decimal():
-            return Value(sql=call("num", text(str(expr.value))), kind=Kind.NUMBER)
+            digits = -int(expr.value.as_tuple().exponent)
+            return Value(sql=call("num", text(f"{expr.value:f}")), kind=Kind.NUMBER, decimals=digits)
         case str():
             return Value(sql=text(expr.value), kind=Kind.TEXT)

@@ -222,13 +222,14 @@ def _date_of(compiler: Compiler, expr: Call) -> Value | None:
     return Value(sql=sa.cast(value.sql, sa.Date()), kind=Kind.DATE, column=value.column)
 
 
-def json_of(value: Value) -> Sql:
+def json_of(compiler: Compiler, value: Value) -> Sql:
     """The JSON text of a value; null stays null. Numbers of the source keep all their digits."""
     match value.kind:
         case Kind.TEXT | Kind.DATE | Kind.LOCAL_DATE:
             return call("json_text", value.sql)
         case Kind.NUMBER:
-            return call("json_number", value.raw, value.sql) if value.raw is not None else call("num_text", value.sql)
+            raw = compiler.raw_of(value)
+            return call("num_text", value.sql) if raw is None else call("json_number", raw, value.sql)
         case Kind.BOOL:
             return sa.cast(value.sql, sa.String())
         case Kind.TIME:
@@ -256,11 +257,12 @@ def _pack(compiler: Compiler, expr: Call) -> Value | None:
     for name in {one for one in names if names.count(one) > 1}:
         compiler.wrong(expr.location, f"pack has {name!r} twice")
     values = [(name, compiler.compile(item)) for name, item in items]
-    written = [(name, compiler.layers.hoist(sa.cast(json_of(value), sa.String()))) for name, value in values]
+    written = [(name, compiler.layers.hoist(sa.cast(json_of(compiler, value), sa.String()))) for name, value in values]
     members = call("list_value", *(call("json_member", text(name), value) for name, value in written))
     texts = [text(f"{json.dumps(name, ensure_ascii=False)}: ").op("||")(value) for name, value in written]
     column = next((value.column for _, value in values if value.column), None)
-    return Value(sql=call("json_object", *texts), kind=Kind.JSON, column=column, members=members)
+    body = sa.func.nullif(call("concat_ws", text(", "), *texts), text(""))
+    return Value(sql=_joined([text("{"), body, text("}")]), kind=Kind.JSON, column=column, members=members)
 
 
 def _json_or(compiler: Compiler, expr: Call) -> Value | None:

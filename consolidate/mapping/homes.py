@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 _IDENTITIES: Final = frozenset({"unified_symbol", "upper", "lower", "trim"})
 """Functions that leave most texts as they are; where one changed the text, the residual keeps it."""
 
-_SECONDS: Final = "'%Y-%m-%d %H:%M:%S'"
-_ISO_SECONDS: Final = "'%Y-%m-%dT%H:%M:%S'"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
@@ -180,20 +177,22 @@ def _time(cell: str, column: Column, store: Store) -> str:
         case ColumnType.EPOCH_S:
             return f"unix_seconds({cell})::varchar"
         case ColumnType.INSTANT if store.kind is SourceKind.POSTGRES:
-            fraction = f"case when microsecond({cell}) % 1000000 = 0 then '' else rtrim(strftime({cell}, '.%f'), '0') end"
-            return f"strftime({cell}, {_SECONDS}) || {fraction} || '+00'"
+            return f"rtrim(rtrim({_written(cell, ' ')}, '0'), '.') || '+00'"
         case ColumnType.INSTANT:
-            return f"strftime({cell}, {_ISO_SECONDS}) || {_python_fraction(cell)} || '+00:00'"
+            return f"{_python(cell, 'T')} || '+00:00'"
         case ColumnType.LOCAL_TIME:
-            clock = f"local_clock({cell}, '{store.zone or 'UTC'}')"
-            return f"strftime({clock}, {_SECONDS}) || {_python_fraction(clock)}"
+            return _python(f"local_clock({cell}, '{store.zone or 'UTC'}')", " ")
         case _:
-            return f"strftime({cell}, {_SECONDS}) || {_python_fraction(cell)}"
+            return _python(cell, " ")
 
 
-def _python_fraction(cell: str) -> str:
-    """Six digits, or nothing for a whole second: as Python's isoformat writes it."""
-    return f"case when microsecond({cell}) % 1000000 = 0 then '' else strftime({cell}, '.%f') end"
+def _written(cell: str, between: str) -> str:
+    return f"strftime({cell}, '%Y-%m-%d{between}%H:%M:%S.%f')"
+
+
+def _python(cell: str, between: str) -> str:
+    """With six digits after the second, or none for a whole second: as Python's isoformat writes it."""
+    return f"replace({_written(cell, between)}, '.000000', '')"
 
 
 def targets(mapping: TableMapping) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Layers:
-    """Expressions that stand as columns `e0`, `e1`, … below the select that uses them, each depth one subquery."""
+    """Expressions that stand as columns `#e0`, `#e1`, … below the select that uses them, each depth one subquery."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -34,7 +34,7 @@ class Layers:
         key = (str(compiled), tuple(compiled.params.values()))
         name = self._names.get(key)
         if name is None:
-            name = f"e{len(self._found)}"
+            name = f"#e{len(self._found)}"
             self._names[key] = name
             depth = 1 + max((self._found[other][0] for other in self._used(sql)), default=0)
             self._found[name] = (depth, sql)
@@ -50,7 +50,7 @@ class Layers:
                 wanted.add(name)
                 open_names += self._used(self._found[name][1])
         for depth in sorted({self._found[name][0] for name in wanted}):
-            here = sorted((name for name in wanted if self._found[name][0] == depth), key=lambda name: int(name[1:]))
+            here = sorted((name for name in wanted if self._found[name][0] == depth), key=lambda name: int(name[2:]))
             columns = [self._found[name][1].label(quoted_name(name, quote=True)) for name in here]
             every: Any = sa.literal_column("*")
             source = sa.select(every, *columns).select_from(source).subquery(f"layer{depth}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from consolidate.mapping.language import (
 from consolidate.mapping.layers import Layers
 from consolidate.mapping.source_columns import KINDS, Store, typed
 from consolidate.mapping.target_types import TargetType, target_type
-from consolidate.mapping.value import NULL, TRUE, Check, Kind, Sql, Value, call, holds, named
+from consolidate.mapping.value import NULL, TRUE, Check, Kind, Sql, Value, both, call, holds, named, whole
 from consolidate.mapping.yaml import Problems, nearest
 from consolidate.model import SourceKind
 from consolidate.target.contract import TableContract, expected
@@ -134,7 +134,6 @@ class _TableCompiler:
             scope=self, values=mapping.values, problems=problems, zone=zone or "UTC", layers=self.layers
         )
         self.used: set[str] = set()
-        self.raw: set[str] = set()
         self.found: set[tuple[str, str]] = set()
         self.closing: set[str] = set()
         self.open_names: list[str] = []
@@ -193,7 +192,7 @@ class _TableCompiler:
             found_columns=tuple(sorted(self.found)),
             newest_columns=tuple(sorted(self.newest)),
             closing_columns=tuple(sorted(self.closing)),
-            raw_columns=tuple(sorted(self.raw)),
+            raw_columns=tuple(sorted(self.compiler.raw_columns)),
             pair=pair,
             keep=keep,
             filter=filtered,
@@ -257,8 +256,6 @@ class _TableCompiler:
             return None
         self.used.add(one)
         kind = KINDS[column.type]
-        if kind is Kind.NUMBER:
-            self.raw.add(one)
         return Value(
             sql=named(f"v:{one}"),
             kind=kind,
@@ -414,8 +411,9 @@ class _TableCompiler:
     def _key_text(self, expr: Expr) -> Sql:
         value = self.compiler.compile(expr)
         self.compiler.expect(value, (Kind.TEXT, Kind.NUMBER), expr)
-        if value.raw is not None:
-            return value.raw
+        raw = self.compiler.raw_of(value)
+        if raw is not None:
+            return raw
         return call("num_text", value.sql) if value.kind is Kind.NUMBER else value.sql
 
     def _time_arguments(self, find: FindByTime, contract: TableContract) -> tuple[Sql, ...]:
@@ -464,11 +462,11 @@ class _TableCompiler:
             contract = expected().tables[0]
         when = TRUE if block.when is None else compiler.condition(block.when)
         if self.mapping.pair is not None and not block.grouped:
-            when = sa.and_(holds(named("#role") == sa.literal_column("'open'")), when)
+            when = both(holds(named("#role") == sa.literal_column("'open'")), when)
         if block.merge is not None:
             self._merge(block, contract)
             if block.merge.only:
-                when = sa.and_(when, holds(named(f"n:{block.merge.into}").is_not(None)))
+                when = both(when, named(f"n:{block.merge.into}").is_not(None))
         cells = []
         rounded: list[tuple[str, Rounded]] = []
         with compiler.guard(when):
@@ -507,6 +505,9 @@ class _TableCompiler:
         value = compiler.compile(cell.expr)
         if compiler.expect(value, to.kinds, cell.expr) and to.scale is not None:
             self._numbers(cell, value, to, compiler)
+        if value.derived and to.precision is not None:
+            rounded = compiler.layers.hoist(call("num_round", value.sql, whole(to.scale or 0)))
+            value = replace(value, sql=rounded, decimals=to.scale)
         required = column.not_null and not (block.merge is not None and block.merge.only)
         return CompiledCell(cell=cell, value=value, to=to, required=required)
 

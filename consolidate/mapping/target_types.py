@@ -64,33 +64,39 @@ def target_type(written: str) -> TargetType:
     )
 
 
-def converted(value: Sql, kind: Kind, to: TargetType, *, derived: bool) -> Sql:
+def converted(value: Sql, kind: Kind, to: TargetType) -> Sql:
     """The value in its target's type; null where it does not fit (`faults` tells why)."""
     if kind is Kind.NULL:
         return sa.literal_column(f"null::{to.duckdb}")
     if to.scale is None:
         return value
-    exact = call("num_round", value, whole(to.scale)) if derived and to.precision is not None else value
-    unscaled = call("num_unscaled", exact, whole(to.scale))
+    unscaled = call("num_unscaled", value, whole(to.scale))
     if to.precision is None:
         return sa.try_cast(unscaled, sa.Integer() if to.duckdb == "INTEGER" else sa.BigInteger())
-    unit = sa.literal_column(f"('{_unit(to.scale)}'::DECIMAL({to.scale + 1},{to.scale}))")
-    return sa.try_cast(sa.try_cast(unscaled, sa.Numeric(38, 0)) * unit, sa.Numeric(to.precision, to.scale))
+    return sa.try_cast(
+        sa.try_cast(unscaled, sa.Numeric(38, 0)) * sa.literal_column(f"({unit(to)})"),
+        sa.Numeric(to.precision, to.scale),
+    )
 
 
-def _unit(scale: int) -> str:
-    return "1" if scale == 0 else "0." + "0" * (scale - 1) + "1"
+def unit(to: TargetType) -> str:
+    """DuckDB SQL for the smallest step of a numeric type; an unscaled integer times it is the value."""
+    scale = to.scale or 0
+    written = "1" if scale == 0 else "0." + "0" * (scale - 1) + "1"
+    return f"'{written}'::DECIMAL({scale + 1},{scale})"
 
 
-def faults(value: Sql, result: Sql, kind: Kind, to: TargetType, *, derived: bool) -> list[tuple[RejectCode, Sql]]:
-    """Why a value may not pass into its target's column, each with its condition."""
+def faults(value: Sql, result: Sql, kind: Kind, to: TargetType, *, decimals: int | None) -> list[tuple[RejectCode, Sql]]:
+    """Why a value, of at most `decimals` decimals where that is known, may not pass into its target's column, each with
+    its condition.
+    """
     if kind is Kind.NULL:
         return []
     found: list[tuple[RejectCode, Sql]] = []
     if to.length is not None:
         found.append((RejectCode.TOO_LONG, sa.func.length(value) > whole(to.length)))
     if to.scale is not None:
-        if not derived or to.precision is None:
+        if decimals is None or decimals > to.scale:
             found.append((RejectCode.INEXACT, sa.not_(call("num_fits", value, whole(to.scale)))))
         found.append((RejectCode.OUT_OF_RANGE, sa.and_(value.is_not(None), result.is_(None))))
     if kind is Kind.TIME:

@@ -14,18 +14,21 @@ from consolidate.errors import Location, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MAX_BYTES: Final = 1_000_000
+_MAX_BYTES: Final = 200_000
 _MAX_DEPTH: Final = 30
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_STANDARD_TAG: Final = "tag:yaml.org,2002:"
+_MERGE: Final = "<<"
+_SIGNS: Final = {"*": "alias", "&": "anchor"}
+_REFUSED_HINTS: Final = {"yaml-alias": "write the value out", "yaml-tag": "leave it out: every scalar is a text"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """A scalar as written. `text` None: null (nothing, `~` or `null` without quotes)."""
+    """A scalar as written. `text` None: null (nothing, `~` or `null`, all `plain`). `plain`: written without quotes."""
 
     text: str | None
     location: Location
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,29 @@ class Mapping:
 
 Node: TypeAlias = Scalar | Sequence | Mapping
 """Closed: match on it."""
+
+
+class _Loader(yaml.BaseLoader):
+    """Makes a text of every scalar. Anchors, aliases and tags are noted in `refused` and have no effect."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.refused: list[tuple[str, str, yaml.Mark]] = []
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()
+        if event.anchor is not None:
+            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+            self.refused.append(("yaml-alias", f"the {_SIGNS[sign]} {sign}{event.anchor} is not allowed", event.start_mark))
+            event.anchor = None
+        if isinstance(event, yaml.AliasEvent):
+            self.get_event()
+            return yaml.ScalarNode("", "", event.start_mark, event.end_mark)
+        if getattr(event, "tag", None) is not None:
+            self.refused.append(("yaml-tag", f"the tag {event.tag} is not allowed", event.start_mark))
+            event.tag = None
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
 
 
 class Problems:
@@ -124,29 +150,27 @@ def parse(text: str, file: str, problems: Problems) -> Mapping | None:
     """The map that `text` holds; as `read`."""
     before = len(problems)
     start = Location(file=file, line=1, column=1)
+    loader = _Loader("")
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is None:
-            problems.add("empty-file", f"{file} is empty", start, "see mappings/README.md for what belongs there")
-            return None
-        node = _located(root, file, problems, set(), 0)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        node = None if root is None else _located(root, file, problems, 0)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = start if mark is None else _at(file, mark)
         problems.add("invalid-yaml", f"not valid YAML: {error.problem or error.context}", where, _yaml_hint(error))
-        return None
     except yaml.YAMLError as error:
-        problems.add("invalid-yaml", f"not valid YAML: {str(error).splitlines()[0]}", start)
-        return None
+        problems.add("invalid-yaml", f"not valid YAML: {str(error).splitlines()[0]}", start, "save it as plain UTF-8 text")
     except (RecursionError, ValueError) as error:
         problems.add("invalid-yaml", f"not readable as YAML: {type(error).__name__}", start, "nest it less deeply")
-        return None
-    if len(problems) > before:
-        return None
-    if not isinstance(node, Mapping):
-        problems.add("not-a-map", f"{file} is not a map of keys", start, "begin with `key: value`")
-        return None
-    return node
+    else:
+        if root is None:
+            problems.add("empty-file", f"{file} is empty", start, "see mappings/README.md for what belongs there")
+        elif not isinstance(node, Mapping):
+            problems.add("not-a-map", f"{file} is not a map of keys", start, "begin with `key: value`")
+    for code, message, mark in loader.refused:
+        problems.add(code, message, _at(file, mark), _REFUSED_HINTS[code])
+    return node if len(problems) == before and isinstance(node, Mapping) else None
 
 
 def _yaml_hint(error: yaml.MarkedYAMLError) -> str:
@@ -159,37 +183,31 @@ def _at(file: str, mark: yaml.Mark) -> Location:
     return Location(file=file, line=mark.line + 1, column=mark.column + 1)
 
 
-def _located(node: yaml.Node, file: str, problems: Problems, seen: set[int], depth: int) -> Node:
+def _located(node: yaml.Node, file: str, problems: Problems, depth: int) -> Node:
     where = _at(file, node.start_mark)
     if depth > _MAX_DEPTH:
         raise RecursionError
-    if id(node) in seen:
-        problems.add("yaml-alias", "aliases and anchors are not allowed", where, "write the value out")
-        return Scalar(text=None, location=where)
-    seen.add(id(node))
-    if not str(node.tag).startswith(_STANDARD_TAG) or str(node.tag).rsplit(":", 1)[-1] in {"python", "binary", "set"}:
-        problems.add("yaml-tag", f"the tag {node.tag} is not allowed", where, "leave it out")
     if isinstance(node, yaml.ScalarNode):
-        text = str(node.value)
-        return Scalar(text=None if node.style is None and text in _NULLS else text, location=where)
+        text, plain = str(node.value), not node.style
+        return Scalar(text=None if plain and text in _NULLS else text, location=where, plain=plain)
     if isinstance(node, yaml.SequenceNode):
-        items = tuple(_located(item, file, problems, seen, depth + 1) for item in node.value)
+        items = tuple(_located(item, file, problems, depth + 1) for item in node.value)
         return Sequence(items=items, location=where)
     if not isinstance(node, yaml.MappingNode):
         raise TypeError(type(node).__name__)
-    return _map(node, file, problems, seen, depth)
+    return _map(node, file, problems, depth)
 
 
-def _map(node: yaml.MappingNode, file: str, problems: Problems, seen: set[int], depth: int) -> Mapping:
+def _map(node: yaml.MappingNode, file: str, problems: Problems, depth: int) -> Mapping:
     entries: list[Entry] = []
     first: dict[str, Location] = {}
     for key_node, value_node in node.value:
         where = _at(file, key_node.start_mark)
-        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == f"{_STANDARD_TAG}merge":
+        if not isinstance(key_node, yaml.ScalarNode) or (not key_node.style and key_node.value == _MERGE):
             problems.add("bad-key", "a key must be plain text", where, "merge keys (`<<`) are not allowed either")
             continue
         key = str(key_node.value)
-        value = _located(value_node, file, problems, seen, depth + 1)
+        value = _located(value_node, file, problems, depth + 1)
         if key in first:
             problems.add("duplicate-key", f"the key {key!r} is already there in line {first[key].line}", where)
             continue

@@ -37,6 +37,7 @@ def inspection(found: SourceInspection) -> Iterator[RenderableType]:
         )
         if table.columns and table.covered in {"mapped", "unknown"}:
             yield _columns(table)
+            yield Text("")
     for problem in found.uncovered:
         yield Text(safe(f"{problem}\n"), style=_BAD)
     if found.uncovered:
@@ -48,7 +49,7 @@ def inspection(found: SourceInspection) -> Iterator[RenderableType]:
 
 
 def _columns(table: InspectedTable) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for heading in ("column", "stored as", "mapped as"):
         shown.add_column(heading, overflow="fold")
     shown.add_column("nulls", justify="right", no_wrap=True)
@@ -67,9 +68,12 @@ def _columns(table: InspectedTable) -> Table:
 
 
 def _stored(column: InspectedColumn) -> str:
-    """The declared type of the store and, where each cell has a class of its own, how many cells have which."""
-    classes = ", ".join(f"{name} {count(number)}" for name, number in column.classes)
-    return ": ".join(part for part in (plain(column.stored_type), classes) if part)
+    """The declared type of the store and, where each cell has a class of its own, which; and of several, how many."""
+    shown = dict(column.classes)
+    if "absent" not in shown:
+        shown.pop("null", None)  # as many as the column of nulls says
+    classes = ", ".join(f"{name} {count(number)}" if len(shown) > 1 else name for name, number in shown.items())
+    return ": ".join(part for part in dict.fromkeys((plain(column.stored_type), classes)) if part)
 
 
 def _values(column: InspectedColumn) -> str:

@@ -32,7 +32,7 @@ _GOOD: Final = "green"
 _CHANGED: Final = "yellow"
 _BAD: Final = "red"
 _QUIET: Final = "dim"
-_MOST_EXAMPLES: Final = 5
+_MOST_EXAMPLES: Final = 3
 _MOST_SOURCES: Final = 8
 _FATES: Final = ("read", "mapped", "merged", "rejected", "filtered", "archived")
 _CHANGES: Final = ("+ insert", "~ update", "= unchanged", "! conflict")
@@ -68,8 +68,16 @@ def body(report: RunReport) -> Iterator[RenderableType]:
 def ending(report: RunReport) -> Iterator[RenderableType]:
     """The problems, if any, and the sentence that says how it ended."""
     for problem in report.problems:
-        yield Text(safe(f"\n{problem}"), style=_BAD)
+        yield marked(safe(f"\n{problem}"))
     yield Text(safe(f"\n{conclusion(report)}"), style=f"bold {_GOOD if report.exit_code == 0 else _BAD}")
+
+
+def marked(problem: str) -> Text:
+    """A problem as it is printed, with its code and its hint marked."""
+    shown = Text(problem)
+    shown.highlight_regex(r"(?m)^error\[[^\]]*\]", f"bold {_BAD}")
+    shown.highlight_regex(r"(?m)^hint", "bold")
+    return shown
 
 
 def plain(parts: Iterable[RenderableType]) -> str:
@@ -121,7 +129,8 @@ def _loaded(report: RunReport) -> str:
     written = sum(_written(report.targets))
     if written == 0:
         unchanged = rows(sum(counts.unchanged for counts in report.targets))
-        return f"nothing new: {unchanged} unchanged; all that {sources} hold is in {report.target} already (checked {took})"
+        there = f"all that {sources} hold is in {report.target} already"
+        return f"nothing new: {unchanged} unchanged; {there} (checked {took})"
     return f"loaded {rows(written)} of {sources} into {report.target} {took}"
 
 
@@ -249,7 +258,8 @@ def _example(group: RejectGroup) -> str:
     cell = "" if one.column is None else f": {name(one.column)} = {quoted(one.value)}"
     where = "" if one.location is None else f"  ({safe(str(one.location))})"
     like_it = "" if group.count == 1 else f"{rows(group.count)}, the first: "
-    return f"{like_it}{name(one.source)}.{name(one.table)} {name(one.key)}{cell}{where}"
+    key = name(one.key) or "without a key"
+    return f"{like_it}{name(one.source)}.{name(one.table)} {key}{cell}{where}"
 
 
 def _roundings(report: RunReport) -> Iterator[RenderableType]:

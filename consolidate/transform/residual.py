@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from consolidate.mapping.homes import Homes, event_column, given_back, homes, standard_class, targets
-from consolidate.mapping.target_types import target_type
+from consolidate.mapping.target_types import TargetType, target_type, unit
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
 from consolidate.transform.finds import TEXT_IDS
@@ -105,15 +105,17 @@ def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) ->
     i = targets(table.mapping).index(home.table)
     given = f"{given_back(home, column, table.store, f'c{i}')} is not distinct from {raw}"
     if home.rounded:
-        value, scale = f"t.{quoted(f'v:{column.name}')}", _scale(home)
-        cell = f"replace(c{i}.{quoted(home.column)}::varchar, '.', '')::hugeint"
-        stated = f"not num_fits({value}, {scale}) and num_unscaled(num_round({value}, {scale}), {scale}) = {cell}"
+        value, to = f"t.{quoted(f'v:{column.name}')}", _type(home)
+        rounded = f"try_cast(((num_round({value}, {to.scale})).m)::decimal(38, 0) * {unit(to)} as {to.duckdb})"
+        stated = f"not num_fits({value}, {to.scale}) and {rounded} = c{i}.{quoted(home.column)}"
         given = f"case when {given} then true else coalesce({stated}, false) end"
     return f"(case when c{i}.\"#n\" is null then {raw} is null else {given} end)"
 
 
-def _scale(home: Home) -> int:
-    """The decimals of the home's column."""
-    target = expected().table(home.table)
-    column = None if target is None else target.column(home.column)
-    return 0 if column is None else target_type(column.type).scale or 0
+def _type(home: Home) -> TargetType:
+    """The type of the home's column."""
+    table = expected().table(home.table)
+    column = None if table is None else table.column(home.column)
+    if column is None:
+        raise LookupError(home)
+    return target_type(column.type)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from consolidate.mapping.target_types import converted, faults
-from consolidate.mapping.value import Check, Kind, Sql, holds, named, whole
+from consolidate.mapping.value import TRUE, Check, Kind, Sql, named, whole
 from consolidate.model import RejectCode
 from consolidate.transform.names import label
 
@@ -66,7 +66,7 @@ def shaped(
     for block in blocks:
         for cell in block.cells:
             for code, condition in _cell_faults(block, cell):
-                guarded = sa.and_(named(f"w{block.index}"), holds(condition))
+                guarded = condition if block.when is TRUE else sa.and_(named(f"w{block.index}"), condition)
                 conditions.append((guarded, len(failures)))
                 column = cell.value.column or cell.cell.column
                 failures.append(Failure(code=code, column=column, location=cell.cell.location))
@@ -79,19 +79,24 @@ def shaped(
 def _raw(block: CompiledBlock) -> list[sa.Label[Any]]:
     found = [label(block.when, f"w{block.index}")]
     found += [label(cell.value.sql, _c(block, cell)) for cell in block.cells]
-    for cell in block.cells:
-        if cell.value.members is not None:
-            found.append(label(cell.value.members, f"m{block.index}.{cell.cell.column}"))
+    for cell in _packed(block):
+        found.append(label(cell.value.members, f"m{block.index}.{cell.cell.column}"))
     if block.mark is not None:
         found.append(label(block.mark, f"mark{block.index}"))
     for i, (_, rounded) in enumerate(block.rounded):
-        found.append(label(sa.case((block.when, rounded.change)), f"r{block.index}.{i}"))
+        change = rounded.change if block.when is TRUE else sa.case((block.when, rounded.change))
+        found.append(label(change, f"r{block.index}.{i}"))
     return found
+
+
+def _packed(block: CompiledBlock) -> list[CompiledCell]:
+    """The cells whose members are kept apart, because a merge may unite them with others."""
+    return [cell for cell in block.cells if cell.value.members is not None and block.block.merge is not None]
 
 
 def _side_columns(block: CompiledBlock) -> list[str]:
     found = [f"w{block.index}"]
-    found += [f"m{block.index}.{cell.cell.column}" for cell in block.cells if cell.value.members is not None]
+    found += [f"m{block.index}.{cell.cell.column}" for cell in _packed(block)]
     if block.mark is not None:
         found.append(f"mark{block.index}")
     found += [f"r{block.index}.{i}" for i, _ in enumerate(block.rounded)]
@@ -107,7 +112,7 @@ def _t(block: CompiledBlock, cell: CompiledCell) -> str:
 
 
 def _converted(block: CompiledBlock, cell: CompiledCell) -> Sql:
-    return converted(named(_c(block, cell)), cell.value.kind, cell.to, derived=cell.value.derived)
+    return converted(named(_c(block, cell)), cell.value.kind, cell.to)
 
 
 def _cell_faults(block: CompiledBlock, cell: CompiledCell) -> list[tuple[RejectCode, Sql]]:
@@ -116,7 +121,7 @@ def _cell_faults(block: CompiledBlock, cell: CompiledCell) -> list[tuple[RejectC
     if cell.required:
         missing = sa.literal_column("true") if cell.value.kind is Kind.NULL else value.is_(None)
         found.append((RejectCode.MISSING_VALUE, missing))
-    return found + faults(value, result, cell.value.kind, cell.to, derived=cell.value.derived)
+    return found + faults(value, result, cell.value.kind, cell.to, decimals=cell.value.decimals)
 
 
 def _first_of(conditions: list[tuple[Sql, int]]) -> Sql:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from consolidate.mapping.value import NULL, Check, Sql, call, holds, named, text, whole
+from consolidate.mapping.value import NULL, Check, Sql, call, named, text, whole
 from consolidate.model import RejectCode
 from consolidate.staging import quoted
 from consolidate.transform.names import label, rendered
 from consolidate.transform.shape import Failure
 
 if TYPE_CHECKING:
+    from consolidate.mapping.layers import Layers
     from consolidate.mapping.table import CompiledTable
     from consolidate.model import StagedTable
     from consolidate.staging import Staging
@@ -26,12 +27,13 @@ def type_rows(
     """Make `names.typed`, and return what the numbers in its `#fail` mean."""
     mapping = table.mapping
     key = _joined([named(part) for part in mapping.key])
-    checks = [*_row_checks(table, staged, routing)]
+    bot = table.column_layers.hoist(_bot(mapping.bot_column, routing, table.column_layers))
+    checks = [*_row_checks(table, staged, bot)]
     checks += [check for _, _, found in table.columns for check in found]
     columns = [
         named("#row"),
         label(key, "#key"),
-        label(_bot(mapping.bot_column, routing), "#bot"),
+        label(bot, "#bot"),
         label(_hash(staged), "#hash"),
         label(call("short_hash", text(names.source), text(names.table), key), "#short"),
         label(_residual(table), "#residual"),
@@ -56,20 +58,20 @@ def _joined(parts: list[Sql]) -> Sql:
     return joined
 
 
-def _row_checks(table: CompiledTable, staged: StagedTable, routing: Routing) -> list[Check]:
+def _row_checks(table: CompiledTable, staged: StagedTable, bot: Sql) -> list[Check]:
     mapping = table.mapping
     checks = [
         Check(code=RejectCode.NULL_KEY, column=part, condition=named(part).is_(None), location=mapping.location)
         for part in mapping.key
     ]
     for part in (*mapping.key, *mapping.carried):
-        nul = holds(call("contains", named(part), sa.literal_column("chr(0)")))
+        nul = call("contains", named(part), sa.literal_column("chr(0)"))
         checks.append(Check(code=RejectCode.NUL_BYTE, column=part, condition=nul, location=mapping.location))
     if staged.classed and table.store.kind.value == "snapshot":
         defect = named("#defect").is_not(None)
         checks.append(Check(code=RejectCode.BAD_JSON, column=None, condition=defect, location=mapping.location))
     if mapping.bot_column is not None:
-        unknown = _bot(mapping.bot_column, routing).is_(None)
+        unknown = bot.is_(None)
         checks.append(
             Check(
                 code=RejectCode.UNKNOWN_BOT, column=mapping.bot_column, condition=unknown, location=mapping.location
@@ -78,10 +80,10 @@ def _row_checks(table: CompiledTable, staged: StagedTable, routing: Routing) -> 
     return checks
 
 
-def _bot(column: str | None, routing: Routing) -> Sql:
+def _bot(column: str | None, routing: Routing, layers: Layers) -> Sql:
     if column is None:
         return text(routing.default)
-    folded = call("folded", named(column))
+    folded = layers.hoist(call("folded", named(column)))
     whens = [(folded == text(route), text(bot)) for route, bot in routing.routes]
     return sa.cast(sa.case(*whens) if whens else NULL, sa.String())
 

@@ -165,7 +165,8 @@ create or replace macro num_ratio(a, b, n) as
 -- Unscaled integer at n decimals; null where the value has more decimals than n or too many digits.
 create or replace macro num_unscaled(x, n) as
     case
-        when (x).s <= (n) then try((x).m * pow10((n) - (x).s))
+        when (x).s = (n) then (x).m
+        when (x).s < (n) then try((x).m * pow10((n) - (x).s))
         when (x).m % pow10((x).s - (n)) = 0 then (x).m // pow10((x).s - (n))
     end;
 

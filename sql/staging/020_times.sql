@@ -27,7 +27,7 @@ create or replace macro time_offset(t) as
 
 create or replace macro time_instant(t) as case when is_instant(t) then time_naive(t) - to_minutes(time_offset(t)) end;
 
-create or replace macro time_plain(t) as case when is_time(t) then time_naive(t) end;
+create or replace macro time_plain(t) as case when is_time(t) then try_cast(left(t, 26) as timestamp) end;
 
 create or replace macro time_in_range(x) as x >= timestamp '0001-01-01 00:00:00' and x < timestamp '10000-01-01 00:00:00';
 

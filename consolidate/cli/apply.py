@@ -1,0 +1,52 @@
+"""`consolidate apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consolidate.cli.options import Json, Quiet
+from consolidate.cli.terminal import Terminal
+
+
+def apply(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a plan that `consolidate plan -o DIR` made, e.g. `monday`.")
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The project file, where it is not at its place any more, e.g. `-c bots/consolidate.yaml`.",
+        ),
+    ] = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Load a saved plan: exactly what it foresaw, or nothing, with what changed since.
+
+    \b
+    Example:
+      consolidate plan -o monday && consolidate apply monday
+      consolidate apply monday --json report.json
+    """
+    from consolidate import destination, planning
+    from consolidate.errors import ExitCode
+    from consolidate.report import document, text
+
+    terminal = context.ensure_object(Terminal)
+    terminal.begin("apply", document.REPORT, json, quiet=quiet)
+    project = terminal.load(config or Path(planning.read(folder).project_file))
+    with destination.sources_opened(project) as opened, terminal.progress() as observe:
+        from consolidate import pipeline
+
+        report = pipeline.apply(opened, folder, observe=observe)
+    terminal.finish(
+        document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
+    )
+    raise typer.Exit(report.exit_code)

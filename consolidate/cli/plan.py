@@ -1,0 +1,62 @@
+"""`consolidate plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, OnConflict, OnConflictOption, Quiet
+from consolidate.cli.terminal import Terminal
+
+
+def plan(
+    context: typer.Context,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Keep the plan in this folder, for `consolidate apply`, e.g. `-o monday`.",
+        ),
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option(
+            "--detailed-exitcode", help="Exit with 3 where a load would change the target, e.g. in a CI job."
+        ),
+    ] = False,
+    on_conflict: OnConflictOption = OnConflict.REFUSE,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Tell what `run` would do, exactly, and write nothing to any database.
+
+    \b
+    Example:
+      consolidate plan
+      consolidate plan -o monday --detailed-exitcode
+    """
+    from consolidate import destination
+    from consolidate.errors import ExitCode
+    from consolidate.report import document, text
+
+    terminal = context.ensure_object(Terminal)
+    terminal.begin("plan", document.REPORT, json, quiet=quiet)
+    project = terminal.load(config)
+    with destination.sources_opened(project) as opened, terminal.progress() as observe:
+        from consolidate import pipeline
+
+        report = pipeline.plan(
+            opened,
+            output=output,
+            on_conflict=on_conflict.value,
+            detailed_exitcode=detailed_exitcode,
+            observe=observe,
+        )
+    failed = report.exit_code not in {ExitCode.DONE, ExitCode.CHANGES}
+    terminal.finish(document.run(report), text.body(report), text.ending(report), failed=failed)
+    raise typer.Exit(report.exit_code)

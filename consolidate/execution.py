@@ -1,0 +1,427 @@
+"""One walk through the stages: `run`, `plan` and `apply` are the same walk, begun or ended at another place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from consolidate import coverage, evidence, outlook, planning, quarantine
+from consolidate.destination import opened
+from consolidate.errors import (
+    ConflictError,
+    ConsolidateError,
+    ExitCode,
+    Problem,
+    ReconciliationError,
+    UnreachableError,
+    UsageError,
+)
+from consolidate.model import COMMITTED, Progress, RunReport, SourceCounts
+from consolidate.planning import SavedPlan
+from consolidate.postgres import check_server, connect
+from consolidate.preparation import PreparedSource, prepared
+from consolidate.reading import read_source
+from consolidate.report import document
+from consolidate.staging import Staging
+from consolidate.target import schema
+from consolidate.transform import transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from consolidate.destination import Destination
+    from consolidate.diff import DiffReport
+    from consolidate.model import Rounding, StagedSource
+    from consolidate.project import Project
+    from consolidate.target.ledger import RunRecord
+    from consolidate.target.transaction import Connection
+
+_WHAT: Final = "the target"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds a stage, in the order in which the stages began."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    @property
+    def shown(self) -> tuple[tuple[str, float], ...]:
+        return tuple((name, round(value, 3)) for name, value in self.seconds.items())
+
+
+class Execution:
+    """A run or a plan of a project, in a folder of its own."""
+
+    def __init__(
+        self, project: Project, command: str, observe: Callable[[Progress], None], on_conflict: str = "refuse"
+    ) -> None:
+        """Nothing is read or written yet."""
+        self.project = project
+        self.command = command
+        self.observe = observe
+        self.on_conflict = on_conflict
+        self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        self.folder = project.state_folder / "runs" / self.run_id
+        self.clock = _Clock()
+        self.sources = prepared(project)
+
+    def run(self, confirm: Callable[[RunReport], bool] | None = None) -> RunReport:
+        """Read, transform, judge, load, prove. With `confirm`: foresee first, and load only if it says so."""
+        with opened(self.project) as destination, self._begun(destination) as staging:
+            staged, report = self._transformed(staging, destination)
+            if report.exit_code == ExitCode.DONE and confirm is not None:
+                foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, {}))
+                if foreseen.exit_code != ExitCode.DONE or not confirm(foreseen):
+                    self._finish(foreseen, staged)
+                    return foreseen
+            if report.exit_code == ExitCode.DONE:
+                report = self._reported(report, lambda: self._load(report, staging, destination, None))
+            self._finish(report, staged)
+        self._tidy(report)
+        return report
+
+    def plan(self, output: Path | None, *, detailed_exitcode: bool = False) -> RunReport:
+        """Read, transform, judge, and foresee; nothing is written to any database. `output`: keep the plan there."""
+        if output is not None:
+            _require_free(output)
+        with opened(self.project) as destination, self._begun(destination) as staging:
+            staged, report = self._transformed(staging, destination)
+            found: dict[str, str] = {}
+            if report.exit_code == ExitCode.DONE:
+                report = self._reported(report, lambda: self._foresee(report, staging, destination, found))
+            self._finish(report, staged)
+        if output is not None and report.exit_code == ExitCode.DONE:
+            self._save(report, staged, found, output)
+        if detailed_exitcode and report.exit_code == ExitCode.DONE and any(t.insert or t.update for t in report.targets):
+            report = replace(report, exit_code=ExitCode.CHANGES)
+        return report
+
+    def apply(self, plan: SavedPlan) -> RunReport:
+        """Load a saved plan, if everything that it rests on is as it was."""
+        planning.require_same_rules(
+            plan,
+            tool_version=version("consolidate"),
+            project_digest=self.project.digest,
+            mappings=planning.mapping_digests(self.sources),
+        )
+        with opened(self.project) as destination:
+            _require_target(destination)
+            self._make_folder()
+            staged = self._read_again(plan)
+            shutil.copyfile(plan.staging, self.folder / planning.STAGING)
+            with Staging.open(self.folder / planning.STAGING) as staging:
+                staging.lock_down()
+                self._keep(staged, staging)
+                report = self._judged(staging, destination, plan.sources, plan.roundings)
+                if report.exit_code == ExitCode.DONE:
+                    report = self._reported(report, lambda: self._load(report, staging, destination, plan))
+                self._finish(report, staged)
+        self._tidy(report)
+        return report
+
+    def _tidy(self, report: RunReport) -> None:
+        """After a load the DuckDB file has no use: the rows are in the target, and as read in the evidence."""
+        if report.status == "loaded":
+            (self.folder / planning.STAGING).unlink(missing_ok=True)
+
+    @contextmanager
+    def _begun(self, destination: Destination) -> Iterator[Staging]:
+        """The run's folder and its DuckDB file; both are gone again where there is nothing to report."""
+        _require_target(destination)
+        self._make_folder()
+        try:
+            with Staging.open(self.folder / planning.STAGING) as staging:
+                yield staging
+        except (UsageError, UnreachableError):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise UnreachableError(
+                Problem(
+                    code="unwritable-folder",
+                    message=f"{self.folder} cannot be made: {error.strerror or error}",
+                    hint="consolidate keeps the files of its runs beside the project file; make that folder writable",
+                )
+            ) from None
+
+    def _transformed(self, staging: Staging, destination: Destination) -> tuple[list[StagedSource], RunReport]:
+        with self.clock.stage("extract"):
+            staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
+            _require_cover(self.sources, staged)
+            staging.lock_down()
+            self._keep(staged, staging)
+        with self.clock.stage("transform"):
+            transformed = transform(
+                staging,
+                [source.transforming(one) for source, one in zip(self.sources, staged, strict=True)],
+                [bot for source in self.sources for bot in source.bots],
+                self.observe,
+            )
+        counts = (*transformed.counts, *_ignored_counts(self.sources, staged))
+        return staged, self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+
+    def _judged(
+        self,
+        staging: Staging,
+        destination: Destination,
+        counts: tuple[SourceCounts, ...],
+        roundings: tuple[Rounding, ...],
+    ) -> RunReport:
+        """The report as far as the sources decide it: exit code 4 where the rejects refuse the load."""
+        rejects_file = self.folder / "rejects.jsonl"
+        quarantine.write_file(staging, rejects_file)
+        report = RunReport(
+            command=self.command,
+            run_id=self.run_id,
+            status="planned",
+            exit_code=ExitCode.DONE,
+            run_dir=self.folder,
+            target=destination.shown,
+            sources=counts,
+            rejects=quarantine.first(staging),
+            reject_groups=quarantine.groups(staging),
+            rejects_file=rejects_file,
+            max_rejects=self.project.max_rejects,
+            accepted_codes=tuple(code.value for code in self.project.accept),
+            roundings=roundings,
+            notices=quarantine.notices(staging),
+            seconds=self.clock.shown,
+        )
+        refused = quarantine.refusal(report)
+        if refused is None:
+            return report
+        return replace(report, status="refused", exit_code=ExitCode.FINDINGS, problems=(str(refused),))
+
+    def _reported(self, report: RunReport, stage: Callable[[], RunReport]) -> RunReport:
+        """What the stage gives; a failure that leaves something to report becomes part of the report."""
+        try:
+            return stage()
+        except (ConflictError, ReconciliationError, UnreachableError) as error:
+            return replace(
+                report,
+                status="refused" if isinstance(error, ConflictError) else "failed",
+                exit_code=error.exit_code,
+                problems=tuple(str(problem) for problem in error.problems),
+                seconds=self.clock.shown,
+            )
+
+    def _foresee(
+        self, report: RunReport, staging: Staging, destination: Destination, verdicts: dict[str, str]
+    ) -> RunReport:
+        """Compare with the target in a transaction that is given back; fill `verdicts`."""
+        from consolidate import diff  # noqa: PLC0415 - a test of rejects needs no driver
+
+        names = [source.source.name for source in self.sources]
+        with connect(destination.dsn, what=_WHAT) as connection, self.clock.stage("diff"):
+            if isinstance(schema.state(connection), schema.Absent):
+                found = diff.compare(
+                    staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe
+                )
+            else:
+                from consolidate.target.transaction import snapshot  # noqa: PLC0415 - as above
+
+                with snapshot(connection):
+                    found = self._compared(staging, connection)
+        found.refuse_conflicts()
+        verdicts.update(planning.verdicts(staging, found))
+        return replace(
+            report,
+            targets=found.counts,
+            money=outlook.money(staging, [bot.id for source in self.sources for bot in source.bots]),
+            notices=(*report.notices, *found.notices),
+            seconds=self.clock.shown,
+        )
+
+    def _compared(self, staging: Staging, connection: Connection) -> DiffReport:
+        from consolidate import diff  # noqa: PLC0415 - as above
+
+        names = [source.source.name for source in self.sources]
+        return diff.compare(staging, connection, sources=names, on_conflict=self.on_conflict, observe=self.observe)
+
+    def _record(self) -> RunRecord:
+        from consolidate.target.ledger import RunRecord  # noqa: PLC0415 - as above
+
+        text = "\n".join(f"{source.source.name} {source.system.digest}" for source in self.sources)
+        return RunRecord(
+            run_id=self.run_id,
+            command=self.command,
+            started_at=self.started,
+            tool_version=version("consolidate"),
+            project_digest=self.project.digest,
+            mapping_digest=hashlib.sha256(text.encode()).hexdigest(),
+        )
+
+    def _load(
+        self, report: RunReport, staging: Staging, destination: Destination, plan: SavedPlan | None
+    ) -> RunReport:
+        """Compare, load and prove in one transaction. With a `plan`: only if the verdicts are the plan's."""
+        from consolidate import reconcile  # noqa: PLC0415 - as above
+        from consolidate.target import ledger, load  # noqa: PLC0415 - as above
+        from consolidate.target.transaction import transaction  # noqa: PLC0415 - as above
+
+        bots = [bot.id for source in self.sources for bot in source.bots]
+        record = self._record()
+        with connect(destination.dsn, what=_WHAT) as connection:
+            schema.apply(connection)
+            with transaction(connection, run_id=self.run_id, record=record):
+                with self.clock.stage("diff"):
+                    found = self._compared(staging, connection)
+                if plan is not None:
+                    planning.require_same_verdicts(plan, planning.verdicts(staging, found))
+                with self.clock.stage("load"):
+                    result = load.load(staging, connection, found, record, self.observe)
+                with self.clock.stage("reconcile"):
+                    proof = reconcile.reconcile(staging, connection, found, self.observe)
+                report = replace(
+                    report,
+                    status="loaded",
+                    targets=found.counts,
+                    controls=proof.controls,
+                    money=reconcile.money(connection, bots),
+                    notices=(*report.notices, *found.notices),
+                    seconds=self.clock.shown,
+                )
+                if result.inserted or result.updated:
+                    with self.clock.stage("load"):
+                        load.refresh_views(connection)
+                ledger.finish(connection, record, result, report=_storable(document.text_of(document.run(report))))
+        written = result.inserted + result.updated
+        self.observe(Progress(stage=COMMITTED, subject=_WHAT, done=written, total=written))
+        return replace(report, seconds=self.clock.shown)
+
+    def _read_again(self, plan: SavedPlan) -> list[StagedSource]:
+        """Read the sources once more, for their digests: raises `ConflictError` where one is not as the plan read it."""
+        aside = self.folder / "again.duckdb"
+        try:
+            with self.clock.stage("extract"), Staging.open(aside) as staging:
+                staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
+                planning.require_same_sources(plan, planning.table_digests(staged))
+        except ConsolidateError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        aside.unlink()
+        return staged
+
+    def _keep(self, staged: list[StagedSource], staging: Staging) -> None:
+        """Keep the rules of the run and what it read."""
+        text = self.project.file.read_text(encoding="utf-8-sig")
+        for secret in self.project.connection_strings:
+            text = text.replace(secret, "***")
+        folder = self.folder / evidence.FOLDER
+        evidence.write_rules(folder, text, [source.source.mapping for source in self.sources])
+        if self.project.full_evidence:
+            for one in staged:
+                evidence.write_staged(staging, one, folder)
+
+    def _finish(self, report: RunReport, staged: list[StagedSource]) -> None:
+        """Keep the report, and seal the evidence."""
+        file = self.folder / "report.json"
+        file.write_text(document.text_of(document.run(report)), encoding="utf-8")
+        evidence.seal(
+            self.folder / evidence.FOLDER,
+            run_id=self.run_id,
+            tool_version=version("consolidate"),
+            full=self.project.full_evidence,
+            sources=staged,
+            rules=[
+                evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots)
+                for one in self.sources
+            ],
+            files=(file, self.folder / "rejects.jsonl"),
+        )
+
+    def _save(self, report: RunReport, staged: list[StagedSource], verdicts: dict[str, str], output: Path) -> None:
+        """Keep the plan in `output`."""
+        output.mkdir(parents=True, exist_ok=True)
+        for name in (planning.STAGING, "report.json", "rejects.jsonl"):
+            shutil.copyfile(self.folder / name, output / name)
+        planning.write(
+            SavedPlan(
+                folder=output,
+                run_id=self.run_id,
+                tool_version=version("consolidate"),
+                project_file=str(self.project.file),
+                project_digest=self.project.digest,
+                mappings=planning.mapping_digests(self.sources),
+                tables=planning.table_digests(staged),
+                verdicts=verdicts,
+                on_conflict=self.on_conflict,
+                sources=report.sources,
+                roundings=report.roundings,
+            )
+        )
+
+
+def _require_free(output: Path) -> None:
+    """A plan is never written over anything but an older plan."""
+    if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not (output / planning.FILE).is_file())):
+        raise UsageError(
+            Problem(
+                code="not-a-plan",
+                message=f"{output} is there already, and holds no plan",
+                hint="choose a folder that is empty or not there yet",
+            )
+        )
+
+
+def _require_target(destination: Destination) -> None:
+    """Fail before any work where the target cannot be reached, is too old, or has another schema."""
+    with connect(destination.dsn, what=_WHAT) as connection:
+        check_server(connection, _WHAT)
+        found = schema.state(connection)
+    if isinstance(found, schema.Differing):
+        raise schema.refused(found.differences)
+
+
+def _require_cover(sources: tuple[PreparedSource, ...], staged: list[StagedSource]) -> None:
+    problems = [
+        problem
+        for source, one in zip(sources, staged, strict=True)
+        for problem in coverage.uncovered(source.system, one)
+    ]
+    if problems:
+        raise UsageError(*problems)
+
+
+def _ignored_counts(sources: tuple[PreparedSource, ...], staged: list[StagedSource]) -> list[SourceCounts]:
+    """The balance of ignored tables: their rows are filtered, by their written reason."""
+    return [
+        SourceCounts(source=one.source, table=unread.table, read=unread.rows, filtered=unread.rows)
+        for source, one in zip(sources, staged, strict=True)
+        for unread in one.unread
+        if unread.kind == "table" and coverage.is_ignored(source.system, unread.table)
+    ]
+
+
+def _in_order(counts: tuple[SourceCounts, ...], sources: tuple[PreparedSource, ...]) -> tuple[SourceCounts, ...]:
+    """The counts in the order of the project's sources."""
+    place = {source.source.name: number for number, source in enumerate(sources)}
+    return tuple(sorted(counts, key=lambda one: place[one.source]))
+
+
+def _storable(text: str) -> str:
+    """A JSON text as jsonb takes it: an escaped NUL becomes U+2400; the files of the run keep it as it was."""
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\\u2400", text)
