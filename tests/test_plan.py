@@ -1,0 +1,154 @@
+"""A plan names what a load would do, and writes nothing; applying it does exactly that or refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consolidate import pipeline, project
+from consolidate.errors import ConflictError, ExitCode, UsageError
+from consolidate.postgres import connect
+from tests import projects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consolidate.project import Project
+
+
+def _project(folder: Path, target: str, *systems: str, postgres_dsn: str | None = None, limits: str = "") -> Project:
+    file = projects.build(folder, *systems, postgres_dsn=postgres_dsn)
+    if limits:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text[: text.index("limits:")] + f"limits: {limits}\n", encoding="utf-8")
+    return project.load(file, {"TARGET": target, "SHORTSELLER_DSN": postgres_dsn or "postgresql:///none"})
+
+
+def _everything(dsn: str) -> list[tuple[object, ...]]:
+    """A digest of every relation of the target, and of its catalogue."""
+    with connect(dsn, what="the target") as connection:
+        tables = connection.execute(
+            "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
+            " where schemaname in ('trading', 'analytics', 'config', 'audit') order by 1"
+        ).fetchall()
+        return [
+            (name, *connection.execute(f"select count(*), md5(string_agg(t::text, '' order by t::text)) from {name} t").fetchall())  # noqa: S608
+            for (name,) in tables
+        ]
+
+
+def _edit(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "momentum" / "trading.db")) as store, store:
+        store.execute(statement)
+
+
+def test_the_plan_foresees_every_count_of_the_run_and_writes_nothing(
+    tmp_path: Path, target_dsn: str, empty_dsn: str
+) -> None:
+    loaded = _project(tmp_path, target_dsn, "shortseller", "momentum", "lxalgo", postgres_dsn=empty_dsn)
+    before = _everything(target_dsn)
+    planned = pipeline.plan(loaded)
+    assert (planned.status, planned.exit_code) == ("planned", ExitCode.DONE)
+    assert _everything(target_dsn) == before
+    done = pipeline.run(loaded)
+    assert planned.targets == done.targets
+    assert planned.sources == done.sources
+    assert planned.money == done.money
+    assert planned.rejects == done.rejects
+
+
+def test_a_target_without_a_schema_is_planned_and_left_without_one(tmp_path: Path, empty_dsn: str) -> None:
+    planned = pipeline.plan(_project(tmp_path, empty_dsn, "momentum"))
+    assert planned.exit_code == ExitCode.DONE
+    assert sum(one.insert for one in planned.targets) > 0
+    assert _everything(empty_dsn) == []
+
+
+def test_a_role_that_cannot_write_can_plan(tmp_path: Path, target_dsn: str) -> None:
+    pipeline.run(_project(tmp_path, target_dsn, "momentum"))
+    with connect(target_dsn, what="the target") as connection:
+        role = f"reader_{tmp_path.name}".lower().replace("-", "_")[:60]
+        connection.execute(f"create role {role} login".encode())
+        for schema in ("trading", "analytics", "config", "audit"):
+            connection.execute(f"grant usage on schema {schema} to {role}".encode())
+            connection.execute(f"grant select on all tables in schema {schema} to {role}".encode())
+    reader = target_dsn.replace("postgres@", f"{role}@", 1)
+    _edit(tmp_path, "update trades set exit_reason = 'Corrected' where id = 1")
+    planned = pipeline.plan(project.load(tmp_path / "consolidate.yaml", {"TARGET": reader}))
+    assert planned.exit_code == ExitCode.DONE, planned.problems
+    assert sum(one.update for one in planned.targets) == 1
+
+
+def test_detailed_exitcode_tells_changes_from_none(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    assert pipeline.plan(loaded, detailed_exitcode=True).exit_code == ExitCode.CHANGES
+    pipeline.run(loaded)
+    assert pipeline.plan(loaded, detailed_exitcode=True).exit_code == ExitCode.DONE
+
+
+def test_a_plan_exits_4_where_the_run_would(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "lxalgo", limits="{max_rejects: 0}")
+    planned = pipeline.plan(loaded)
+    assert (planned.status, planned.exit_code) == ("refused", ExitCode.FINDINGS)
+    assert pipeline.run(loaded).exit_code == ExitCode.FINDINGS
+
+
+def test_apply_loads_exactly_what_was_planned(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum", "lxalgo")
+    planned = pipeline.plan(loaded, output=tmp_path / "plan")
+    applied = pipeline.apply(loaded, tmp_path / "plan")
+    assert (applied.status, applied.exit_code) == ("loaded", ExitCode.DONE)
+    assert applied.targets == planned.targets
+    assert applied.sources == planned.sources
+    assert pipeline.verify(loaded).status == "loaded"
+
+
+def test_apply_refuses_a_source_that_changed_and_names_its_table(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    pipeline.plan(loaded, output=tmp_path / "plan")
+    _edit(tmp_path, "update trades set exit_reason = 'Corrected' where id = 1")
+    before = _everything(target_dsn)
+    with pytest.raises(ConflictError, match=r"the source table momentum\.trades changed") as raised:
+        pipeline.apply(loaded, tmp_path / "plan")
+    assert "daily_snapshots" not in str(raised.value)
+    assert _everything(target_dsn) == before
+
+
+def test_apply_refuses_a_target_that_changed_and_names_its_table(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    pipeline.run(loaded)
+    _edit(tmp_path, "update trades set exit_reason = 'Corrected' where id = 1")
+    pipeline.plan(loaded, output=tmp_path / "plan")
+    with connect(target_dsn, what="the target") as connection:
+        connection.execute("update trading.trades set notes = 'by the bot' where exit_reason is not null")
+    applied = pipeline.apply(loaded, tmp_path / "plan")
+    assert (applied.status, applied.exit_code) == ("refused", ExitCode.CONFLICT)
+    assert "the target table trading.trades changed" in applied.problems[0]
+
+
+def test_apply_refuses_another_project_file_or_mapping(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    pipeline.plan(loaded, output=tmp_path / "plan")
+    file = tmp_path / "consolidate.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    with pytest.raises(ConflictError, match="the project file .* changed"):
+        pipeline.apply(project.load(file, {"TARGET": target_dsn}), tmp_path / "plan")
+
+
+def test_a_folder_that_is_no_plan_is_neither_applied_nor_overwritten(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    with pytest.raises(UsageError, match="holds no whole plan"):
+        pipeline.apply(loaded, tmp_path)
+    with pytest.raises(UsageError, match="holds no plan"):
+        pipeline.plan(loaded, output=tmp_path)
+
+
+def test_a_person_who_says_no_gets_the_plan_and_no_load(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    before = _everything(target_dsn)
+    report = pipeline.run(loaded, confirm=lambda plan: plan.targets == ())
+    assert (report.status, report.exit_code) == ("planned", ExitCode.DONE)
+    assert _everything(target_dsn) == before
