@@ -82,4 +82,6 @@ def uncovered_columns(
 
 def _drift(system: SystemMapping) -> str:
     what = "files" if system.kind is SourceKind.SNAPSHOT else "schema"
-    return f"the {what} of this store changed: make a mapping of your own for it (`mapping: <folder>` in the project file)"
+    return (
+        f"the {what} of this store changed: make a mapping of your own for it (`mapping: <folder>` in the project file)"
+    )

@@ -130,8 +130,8 @@ class DiffReport:
             code="conflict",
             message=f"{self.conflict} rows cannot be loaded without overwriting what the target has:\n{rows}"
             + (f"\n  … and {more} more" if more else ""),
-            hint="nothing was loaded; make both sides agree, or say who is right: `consolidate run --on-conflict source`"
-            " overwrites these rows (rollback brings them back), `--on-conflict target` leaves them as they are",
+            hint="nothing was loaded; make both sides agree, or say who is right: with `--on-conflict source` a run "
+            "overwrites these rows (rollback brings them back), with `--on-conflict target` it leaves them",
         )
         raise ConflictError(problem)
 

@@ -74,7 +74,10 @@ def rejects(
 
 
 def chosen_run(connection: Connection, run_id: str) -> LedgerRun:
-    """The loaded run with this id, or the last one for `LATEST`; raises `UsageError` with the nearest where there is none."""
+    """The loaded run with this id, or the last one for `LATEST`.
+
+    Raises `UsageError` with the nearest where there is none.
+    """
     return _chosen(_runs(connection), run_id, loaded_only=True)
 
 

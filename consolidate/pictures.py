@@ -7,7 +7,7 @@ leaves as they are, and the candidates that it writes.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -34,6 +34,12 @@ _BALANCES: Final = "trading.account_balance"
 _TRADES: Final = "trading.trades"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_1: Final = 62_135_596_800_000_000
+_DIGITS: Final = 200
+"""More than any sum needs: nothing is rounded."""
+
+_FIRST, _LAST = -62_135_510_400_000_000, 253_402_214_399_999_999
+"""The years that Python's calendar has, 1 to 9999; other times are not drawn."""
+
 _TIMES: Final = {
     "trading.trades": "entry_time",
     "trading.positions": "opened_at",
@@ -66,11 +72,13 @@ def pictures(staging: Staging, connection: Connection | None, found: DiffReport)
     spans = _rows(staging, "new_spans")
     if connection is not None:
         spans += target.spans(connection, bots)
-    return ChartData(
-        bots=_bots(staging, connection, _widths(bots, spans), compared, overwritten) if bots else (),
-        symbols=_symbols(staging, connection, bots, compared, overwritten.get(_TRADES, ())) if bots else (),
-        inserts=tuple(_inserts(staging, table.table) for table in found.tables if table.insert),
-    )
+    with localcontext() as exact:
+        exact.prec = _DIGITS
+        return ChartData(
+            bots=_bots(staging, connection, _widths(bots, spans), compared, overwritten) if bots else (),
+            symbols=_symbols(staging, connection, bots, compared, overwritten.get(_TRADES, ())) if bots else (),
+            inserts=tuple(_inserts(staging, table.table) for table in found.tables if table.insert),
+        )
 
 
 def _overwritten(staging: Staging, table: str) -> list[str]:
@@ -226,10 +234,11 @@ def _inserts(staging: Staging, table: str) -> InsertChart:
     """The inserts of a table by day; where there are too many days, several days stand together."""
     time = _TIMES.get(table)
     moment = "cast(null as bigint)" if time is None else f"epoch_us(c.{quoted(time)})"
+    its_day = f"case when {moment} between {_FIRST} and {_LAST} then floor({moment} / 86400000000.0) end"
     rows = staging.rows(
-        f"select cast(floor({moment} / 86400000000.0) as bigint) as day, count(*)"
+        f"select cast({its_day} as bigint) as its_day, count(*)"
         f' from {work("diff", table)} d join {candidates(table)} c on c."#n" = d.n'
-        " where d.action = 'insert' group by day order by day nulls first"
+        " where d.action = 'insert' group by all order by all nulls first"
     )
     undated = sum(int(str(count)) for day, count in rows if day is None)
     days = [(int(str(day)), int(str(count))) for day, count in rows if day is not None]

@@ -58,7 +58,7 @@ def run(
     cover or a row that it does not account for, `UnreachableError` for a store or target that cannot be read.
     `confirm` is shown the plan and asked whether to load it; where it says no, the report is the plan's.
     """
-    from consolidate.execution import Execution  # noqa: PLC0415 - so that `check` starts without drivers and DuckDB
+    from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
     return Execution(project, command, observe, on_conflict).run(confirm)
 

@@ -153,5 +153,3 @@ def _bot(source: ProjectSource, system: SystemMapping, bot: Bot, problems: Probl
             BotConfiguration(key=one.key, value=one.value_json, type=one.type) for one in bot.configurations
         ),
     )
-
-

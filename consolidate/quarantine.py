@@ -22,7 +22,7 @@ _COLUMNS: Final = "source, source_table, source_key, code, column_name, value, l
 def write_file(staging: Staging, file: Path) -> None:
     """Write all rejects as JSON lines, with the keys of the report's `rejects`, in the order of their tables and rows."""
     reader = staging.arrow(
-        "select to_json(struct_pack(source := source, \"table\" := source_table, key := source_key, code := code,"
+        'select to_json(struct_pack(source := source, "table" := source_table, key := source_key, code := code,'
         ' "column" := column_name, value := value, location := location))::varchar as line'
         ' from rej.rejects order by "#n"'
     )
@@ -34,7 +34,9 @@ def write_file(staging: Staging, file: Path) -> None:
 
 def first(staging: Staging) -> tuple[Reject, ...]:
     """The first rejects, at most `SHOWN`."""
-    return tuple(_reject(row) for row in staging.rows(f'select {_COLUMNS} from rej.rejects order by "#n" limit {SHOWN}'))
+    return tuple(
+        _reject(row) for row in staging.rows(f'select {_COLUMNS} from rej.rejects order by "#n" limit {SHOWN}')
+    )
 
 
 def groups(staging: Staging) -> tuple[RejectGroup, ...]:
@@ -62,9 +64,9 @@ def refusal(report: RunReport) -> Problem | None:
 
 
 def notices(staging: Staging) -> tuple[Notice, ...]:
-    """What a person should know although it refuses nothing."""
-    del staging
-    return ()
+    """What a person should know although it refuses nothing: what the `warn` rules of the mappings found."""
+    rows = staging.rows("select code, message from rej.notices")
+    return tuple(Notice(code=str(code), message=str(message)) for code, message in rows)
 
 
 def _reject(row: tuple[object, ...]) -> Reject:

@@ -196,7 +196,9 @@ class Target:
         return self.of(
             table,
             f't."{identity(contract).target_key}"::text in (select l.target_key from audit.migration_lineage as l where'
-            " l.target_table = '{}' and l.source = '{}' and l.source_table = '{}' and l.source_key = '{}')".format(*quoted),
+            " l.target_table = '{}' and l.source = '{}' and l.source_table = '{}' and l.source_key = '{}')".format(
+                *quoted
+            ),
         )
 
     def counts(self) -> dict[str, int]:
@@ -246,7 +248,8 @@ class Consolidated:
     def outcome(self, source: str, source_table: str, key: str) -> str:
         """What lineage says of a source row: mapped or merged."""
         statement = (
-            "select distinct outcome from audit.migration_lineage where source = %s and source_table = %s and source_key = %s"
+            "select distinct outcome from audit.migration_lineage"
+            " where source = %s and source_table = %s and source_key = %s"
         )
         ((row),) = self.target.rows(statement, source, source_table, key)
         return str(row["outcome"])

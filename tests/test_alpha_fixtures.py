@@ -22,7 +22,10 @@ BOTS: Final[dict[str, dict[str, object]]] = {
     "shortseller": {"bot": {"id": "shortseller_001", **DEMO}},
     "momentum": {
         "time_zone": "Europe/London",
-        "bots": {"demo": {"id": "momentum_demo_001", **DEMO}, "live": {"id": "momentum_001", **DEMO, "default": "true"}},
+        "bots": {
+            "demo": {"id": "momentum_demo_001", **DEMO},
+            "live": {"id": "momentum_001", **DEMO, "default": "true"},
+        },
     },
     "lxalgo": {"bot": {"id": "lxalgo_001", **DEMO}},
 }

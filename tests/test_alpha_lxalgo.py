@@ -1,4 +1,7 @@
-"""What LXAlgo's snapshots become: the decisions of the mapping, each with the exact values in the target."""
+"""What LXAlgo's snapshots become: the decisions of the mapping, each with the exact values in the target.
+
+All of it is one store that is consolidated once, so the file is long.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +158,8 @@ REPORTS: Final[dict[str, Cells]] = {
         "XRPUSDT", "Rule 3", "07:00:00", "08:00:00", quantity=200.0, entry_count=2, avg_entry_price=2.00000002
     ),
     "alone": _report(
-        "UNIUSDT", "Rule 1", "06:00:00", "06:30:00.9", avg_entry_price=0.5123, quantity=400.0, exit_reason="risk_management",
+        "UNIUSDT", "Rule 1", "06:00:00", "06:30:00.9", avg_entry_price=0.5123, quantity=400.0,
+        exit_reason="risk_management",
         net_pnl=1.91, return_pct=0.9320710521178996, entry_count="",
     ),
     "entries alone": _report("UNI-USDT", "Rule 2", "06:00:00", "06:30:00", entry_count=3),
@@ -213,9 +217,7 @@ SIGNALS: Final[dict[str, Cells]] = {
 @pytest.fixture(scope="module")
 def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consolidated]:
     place = tmp_path_factory.mktemp("lxalgo")
-    lxalgo_store(
-        place / "lx", events=EVENTS, states=STATES, reports=[*REPORTS.values()], signals=[*SIGNALS.values()]
-    )
+    lxalgo_store(place / "lx", events=EVENTS, states=STATES, reports=[*REPORTS.values()], signals=[*SIGNALS.values()])
     # The newest dump of this one lists nothing.
     empty: Cells = {"taken_at": _at("12:00:00"), "equity": 1.0, "available_balance": 1.0, "active_trades": []}
     older = empty | {"taken_at": _at("11:00:00"), "active_trades": [_held("ONEUSDT", "Rule 1", "10:00:00")]}
@@ -279,7 +281,13 @@ def test_the_rows_that_are_not_loaded_are_these(done: Consolidated) -> None:
             "source_conflict",
             "position_size",
         ),
-        (QUIET, "active_trades", _held_key("11:00:00", "ONEUSDT", "Rule 1", "10:00:00"), "unobserved_close", "taken_at"),
+        (
+            QUIET,
+            "active_trades",
+            _held_key("11:00:00", "ONEUSDT", "Rule 1", "10:00:00"),
+            "unobserved_close",
+            "taken_at",
+        ),
     }
 
 
@@ -346,7 +354,11 @@ def test_several_entries_are_trades_of_one_position_that_one_close_ends(done: Co
     assert (position["size"], position["avg_entry_price"]) == ("0.30000000", "2406.66666667")
     ids = f"{{{first['trade_id']},{second['trade_id']}}}"
     assert (position["entry_trade_ids"], position["exit_trade_ids"]) == (ids, ids)
-    assert (position["status"], position["opened_at"], position["closed_at"]) == ("closed", first["entry_time"], first["exit_time"])
+    assert (position["status"], position["opened_at"], position["closed_at"]) == (
+        "closed",
+        first["entry_time"],
+        first["exit_time"],
+    )
     assert position["realized_pnl"] is None
 
 
@@ -431,7 +443,8 @@ def test_a_report_fills_the_nulls_of_the_trade_that_the_log_has(done: Consolidat
 def test_what_a_report_says_beyond_the_columns_is_packed(done: Consolidated) -> None:
     packed = _reported(done, "fills", T)["strategy_params"]
     assert packed == (
-        '{"rule_id": "Rule 1", "entry_count": 1, "duration_hours": 1.0, "total_invested": 200.0, "breakeven_triggered": true}'
+        '{"rule_id": "Rule 1", "entry_count": 1, "duration_hours": 1.0, "total_invested": 200.0,'
+        ' "breakeven_triggered": true}'
     )
 
 
@@ -512,11 +525,18 @@ def test_a_report_of_several_entries_gives_them_exit_price_and_reason_but_no_pnl
 def test_a_report_of_several_entries_closes_what_the_log_leaves_open(done: Consolidated) -> None:
     position = _reported(done, "closes entries", P)
     assert (position["status"], position["closed_at"]) == ("closed", "2025-10-07 08:00:00+00")
-    assert (position["last_updated"], position["exit_trade_ids"]) == ("2025-10-07 08:00:00+00", position["entry_trade_ids"])
+    assert (position["last_updated"], position["exit_trade_ids"]) == (
+        "2025-10-07 08:00:00+00",
+        position["entry_trade_ids"],
+    )
     for i in (0, 1):
         trade = _logged(done, "XRPUSDT", "Rule 2", T, entry=i)
         assert (trade["exit_time"], trade["updated_at"]) == ("2025-10-07 08:00:00+00", "2025-10-07 08:00:00+00")
-        assert (trade["exit_price"], trade["exit_reason"], trade["holding_time_seconds"]) == ("2.50000000", "take_profit", None)
+        assert (trade["exit_price"], trade["exit_reason"], trade["holding_time_seconds"]) == (
+            "2.50000000",
+            "take_profit",
+            None,
+        )
 
 
 def test_an_average_that_is_another_contradicts_the_log(done: Consolidated) -> None:
@@ -529,7 +549,9 @@ def test_an_average_that_is_another_contradicts_the_log(done: Consolidated) -> N
 def test_a_report_that_the_log_does_not_know_is_a_trade_and_a_position(done: Consolidated) -> None:
     trade = _reported(done, "alone", T)
     own = short_hash(SOURCE, "trade_reports", _report_key("alone"))
-    known = {name: value for name, value in trade.items() if value is not None and name not in {"id", "strategy_params"}}
+    known = {
+        name: value for name, value in trade.items() if value is not None and name not in {"id", "strategy_params"}
+    }
     assert known == {
         "trade_id": f"{BOT}_UNIUSDT_1759816800_{own}",
         "bot_id": BOT,
@@ -693,7 +715,11 @@ def test_a_signal_is_executed_by_a_trade_that_begins_at_or_within_a_minute_after
     done: Consolidated, name: str, symbol: str, rule: str
 ) -> None:
     row, trade = _signalled(done, name), _logged(done, symbol, rule, T)
-    assert (row["executed"], row["execution_trade_id"], row["execution_time"]) == ("true", trade["trade_id"], trade["entry_time"])
+    assert (row["executed"], row["execution_trade_id"], row["execution_time"]) == (
+        "true",
+        trade["trade_id"],
+        trade["entry_time"],
+    )
 
 
 @pytest.mark.parametrize("name", ["more than a minute before", "after", "of another rule", "of another symbol"])

@@ -264,8 +264,14 @@ def test_each_trade_is_one_position(done: Consolidated) -> None:
 
 def test_an_open_position_has_no_exit(done: Consolidated) -> None:
     row = _position_of(done, "open")
-    assert (row["status"], row["side"], row["entry_trade_ids"]) == ("open", "short", f"{{{_trade_of(done, 'open')['trade_id']}}}")
-    assert {row[name] for name in ("closed_at", "exit_trade_ids", "realized_pnl", "total_pnl", "unrealized_pnl")} == {None}
+    assert (row["status"], row["side"], row["entry_trade_ids"]) == (
+        "open",
+        "short",
+        f"{{{_trade_of(done, 'open')['trade_id']}}}",
+    )
+    assert {row[name] for name in ("closed_at", "exit_trade_ids", "realized_pnl", "total_pnl", "unrealized_pnl")} == {
+        None
+    }
 
 
 def test_a_sell_is_a_sell_and_a_short_position(done: Consolidated) -> None:
@@ -360,7 +366,8 @@ def test_the_balance_of_a_day_column_by_column(done: Consolidated) -> None:
 
 def test_the_end_of_a_day_is_its_last_second_in_its_time_zone(done: Consolidated) -> None:
     ends = {
-        name: done.one(SOURCE, "daily_snapshots", _key(DAYS, name), B)["timestamp"] for name in ("winter", "clocks go back")
+        name: done.one(SOURCE, "daily_snapshots", _key(DAYS, name), B)["timestamp"]
+        for name in ("winter", "clocks go back")
     }
     assert ends == {"winter": "2025-12-07 23:59:59+00", "clocks go back": "2025-10-26 23:59:59+00"}
 

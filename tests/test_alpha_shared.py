@@ -10,7 +10,6 @@ from tests.alpha import (
     DEMO,
     Cells,
     Consolidated,
-    closed,
     consolidated,
     database,
     lxalgo_store,
@@ -42,7 +41,15 @@ SYMBOLS: Final = {
     "BTC/USDT:USDT": "BTCUSDT:USDT",
     "1000PEPE/usdt": "1000PEPEUSDT",
 }
-SIDES: Final = {"Buy": "buy", "BUY": "buy", "buy": "buy", "Sell": "sell", " SELL ": "sell", "Long": "long", "SHORT": "short"}
+SIDES: Final = {
+    "Buy": "buy",
+    "BUY": "buy",
+    "buy": "buy",
+    "Sell": "sell",
+    " SELL ": "sell",
+    "Long": "long",
+    "SHORT": "short",
+}
 NO_SIDES: Final = ("B", "hold", "", "buy sell")
 STATUSES: Final = {
     "pending": "pending",
@@ -134,8 +141,12 @@ def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
     momentum_store(
         place / "trading.db",
         {
-            "trades": [entry | {"pnl_usd": value} for value in HALVES] + [entry | {"pnl_usd": -value} for value in HALVES],
-            "daily_snapshots": [day | {"date": "2025-10-08", "ending_equity": 2.5}, day | {"date": "2025-10-07", "ending_equity": 1.5}],
+            "trades": [entry | {"pnl_usd": value} for value in HALVES]
+            + [entry | {"pnl_usd": -value} for value in HALVES],
+            "daily_snapshots": [
+                day | {"date": "2025-10-08", "ending_equity": 2.5},
+                day | {"date": "2025-10-07", "ending_equity": 1.5},
+            ],
         },
     )
     lxalgo_store(
@@ -146,7 +157,10 @@ def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
         signals=[{"timestamp": 1759824000000, "symbol": "BTCUSDT", "price": "1.00000000500000001", "rule": "Rule 1"}],
     )
     bot: Cells = {"id": "short_1", **DEMO, "initial_capital": "12345.67800000"}
-    configurations = [{"key": "entry", "value": {"breakout": 1.5}, "type": "strategy_params"}, {"key": "on", "value": True}]
+    configurations = [
+        {"key": "entry", "value": {"breakout": 1.5}, "type": "strategy_params"},
+        {"key": "on", "value": True},
+    ]
     bot |= {"bot_name": "Old hand", "max_positions": 5, "max_drawdown_pct": "0.2", "configurations": configurations}
     with database(postgres_server) as store, database(postgres_server) as second, database(postgres_server) as target:
         shortseller_store(
@@ -157,6 +171,7 @@ def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
                 "account_balance": [
                     {"total_balance": 3, "available_balance": 3, "equity": 3, "timestamp": "2025-10-07 12:00:00+00"},
                     {"total_balance": 2, "available_balance": 2, "equity": 2, "timestamp": "2025-10-07 11:00:00+00"},
+                    {"total_balance": 9, "available_balance": 9, "equity": 9, "timestamp": None},
                 ],
             },
             first="alter table trading.trades alter column fees type numeric",
@@ -183,7 +198,7 @@ def _ids(rows: Sequence[Cells], values: Sequence[str]) -> list[tuple[str, str]]:
 def test_the_rows_that_are_not_loaded_are_these(done: Consolidated) -> None:
     no_sides = [str(row["id"]) for row in SIDE_ROWS[len(SIDES) :]]
     no_statuses = [str(row["id"]) for row in STATUS_ROWS[len(STATUSES) :]]
-    assert done.codes(SHORT, "trades") == {key: "unmapped_value" for key in (*no_sides, *no_statuses)} | {
+    assert done.codes(SHORT, "trades") == dict.fromkeys((*no_sides, *no_statuses), "unmapped_value") | {
         "403": "inexact",
         "404": "too_long",
     }
@@ -274,7 +289,8 @@ def test_numbers_of_json_and_csv_are_binary_numbers_too(done: Consolidated) -> N
     # Its shortest text is 1.000000005, which is half way: the digits after it are none of the double's.
     assert done.one(LX, "signals", "1759824000000|BTCUSDT|Rule 1", "trading.signals")["price"] == "1.00000000"
     sizes = [
-        done.made(LX, "trade_events", f"2025-10-07T09:00:00+00:00|opened|BTCUSDT|Rule {i}", T) for i in range(len(HALVES))
+        done.made(LX, "trade_events", f"2025-10-07T09:00:00+00:00|opened|BTCUSDT|Rule {i}", T)
+        for i in range(len(HALVES))
     ]
     made = {row["quantity"] for rows in sizes for row in rows}
     assert made == {value for value in HALVES.values() if value != "0.00000000"}
@@ -307,7 +323,7 @@ def test_a_bot_is_what_the_mapping_and_the_project_file_say(done: Consolidated) 
         "status": "active",
         "deployment_mode": "demo",
         "initial_capital": "12345.67800000",
-        "current_equity": "3.00000000",  # the latest, not the last
+        "current_equity": "3.00000000",  # the latest, not the last, and not one of no time
         "max_positions": "5",
         "leverage_limit": None,
         "max_daily_loss_pct": None,
@@ -352,5 +368,5 @@ def test_rows_without_a_text_id_are_found_by_their_number(done: Consolidated) ->
         " join trading.account_balance as b on b.id::text = l.target_key"
         " where l.target_table = 'trading.account_balance' and l.source = 'short' order by b.equity"
     )
-    assert len(rows) == 2
+    assert len(rows) == 3
     assert all(row["target_key"] == row["id"] for row in rows)

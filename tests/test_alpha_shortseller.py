@@ -1,4 +1,7 @@
-"""What a Shortseller store becomes: the decisions of the mapping, each with the exact values in the target."""
+"""What a Shortseller store becomes: the decisions of the mapping, each with the exact values in the target.
+
+All of it is one store that is consolidated once, so the file is long.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 SOURCE: Final = "shortseller"
 BOT: Final = "short_1"
 T: Final = "trading.trades"
-O: Final = "trading.orders"
+ORDERS: Final = "trading.orders"
 P: Final = "trading.positions"
 S: Final = "trading.signals"
 B: Final = "trading.account_balance"
@@ -137,7 +140,9 @@ def _signal(**cells: object) -> Cells:
 
 
 SIGNALS: Final[dict[str, Cells]] = {
-    "with an order": _signal(signal_type="long", executed=True, execution_id=1, strength="0.8125", indicators='{"rsi": 41.50}'),
+    "with an order": _signal(
+        signal_type="long", executed=True, execution_id=1, strength="0.8125", indicators='{"rsi": 41.50}'
+    ),
     "without an order": _signal(executed=True, execution_id=2),
     "not executed": _signal(),
     "close": _signal(signal_type="Close"),
@@ -163,7 +168,13 @@ DAYS: Final[dict[str, Cells]] = {
 
 
 def _candle(**cells: object) -> Cells:
-    prices = {"open_price": "60950", "high_price": "61080", "low_price": "60900", "close_price": "61010", "volume": "812.5"}
+    prices = {
+        "open_price": "60950",
+        "high_price": "61080",
+        "low_price": "60900",
+        "close_price": "61010",
+        "volume": "812.5",
+    }
     plain: Cells = {"symbol": "BTCUSDT", "timestamp": "2025-10-07 08:00:00+00", "interval": "1h", **prices}
     return plain | {"created_at": "2025-10-07 09:00:02+00"} | cells
 
@@ -252,7 +263,8 @@ def test_a_trade_column_by_column(done: Consolidated) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["trade_type", "leverage", "stop_loss", "take_profit", "exit_price", "exit_reason", "commission", "slippage"]
+    "column",
+    ["trade_type", "leverage", "stop_loss", "take_profit", "exit_price", "exit_reason", "commission", "slippage"],
 )
 def test_what_a_trade_does_not_record_is_null(done: Consolidated, column: str) -> None:
     assert {row[column] for row in done.target.of(T)} == {None}
@@ -281,7 +293,7 @@ def test_avg_fill_price_is_known_only_of_a_filled_or_partly_filled_trade(
 ) -> None:
     assert _made(done, TRADES, name, T)["avg_fill_price"] == price
     if name != "without an order":
-        assert _made(done, TRADES, name, O)["avg_fill_price"] == price
+        assert _made(done, TRADES, name, ORDERS)["avg_fill_price"] == price
 
 
 @pytest.mark.parametrize(
@@ -301,7 +313,7 @@ def test_submitted_and_failed_stay_what_they_are_in_orders_alone(
     done: Consolidated, name: str, trade: str | None, order: str | None
 ) -> None:
     assert _made(done, TRADES, name, T)["status"] == trade
-    assert _made(done, TRADES, name, O)["status"] == order
+    assert _made(done, TRADES, name, ORDERS)["status"] == order
 
 
 def test_a_time_that_was_not_recorded_gives_no_exit_and_no_holding_time(done: Consolidated) -> None:
@@ -323,7 +335,7 @@ def test_pnl_pct_is_a_fraction_rounded_half_even_to_six_places(done: Consolidate
 
 
 def test_an_order_column_by_column(done: Consolidated) -> None:
-    row = _made(done, TRADES, "whole", O)
+    row = _made(done, TRADES, "whole", ORDERS)
     known = {name: value for name, value in row.items() if value is not None and name != "id"}
     assert known == {
         "order_id": f"{BOT}_ord-1",
@@ -346,8 +358,8 @@ def test_an_order_column_by_column(done: Consolidated) -> None:
 
 
 def test_no_order_id_gives_no_order(done: Consolidated) -> None:
-    assert done.made(SOURCE, "trades", _key(TRADES, "without an order"), O) == []
-    ids = [row["client_order_id"] for row in done.target.of(O)]
+    assert done.made(SOURCE, "trades", _key(TRADES, "without an order"), ORDERS) == []
+    ids = [row["client_order_id"] for row in done.target.of(ORDERS)]
     assert ids == ["ord-1", "p", "q", "r", "s", "t", "u", "v", "y"]
 
 
@@ -358,8 +370,8 @@ def test_rows_that_are_equal_but_for_their_id_are_two_trades(done: Consolidated)
 
 
 def test_an_order_has_the_price_of_no_limit(done: Consolidated) -> None:
-    assert {row["price"] for row in done.target.of(O)} == {None}
-    assert {row["order_type"] for row in done.target.of(O)} == {"market"}
+    assert {row["price"] for row in done.target.of(ORDERS)} == {None}
+    assert {row["order_type"] for row in done.target.of(ORDERS)} == {"market"}
 
 
 @pytest.mark.parametrize(
@@ -377,34 +389,34 @@ def test_an_order_has_the_price_of_no_limit(done: Consolidated) -> None:
 def test_filled_quantity_is_all_of_a_filled_order_unknown_of_a_partial_one_and_nothing_of_others(
     done: Consolidated, name: str, quantity: str | None
 ) -> None:
-    assert _made(done, TRADES, name, O)["filled_quantity"] == quantity
+    assert _made(done, TRADES, name, ORDERS)["filled_quantity"] == quantity
 
 
 @pytest.mark.parametrize("name", ["partly executed", "cancelled", "pending"])
 def test_filled_at_is_known_only_of_a_filled_order(done: Consolidated, name: str) -> None:
-    assert _made(done, TRADES, name, O)["filled_at"] is None
+    assert _made(done, TRADES, name, ORDERS)["filled_at"] is None
 
 
 def test_the_fees_of_an_order_are_those_of_its_trade(done: Consolidated) -> None:
     fees = {row["trade_id"]: row["fees"] for row in done.target.of(T)}
-    assert {row["trade_id"]: row["fees"] for row in done.target.of(O)}.items() <= fees.items()
+    assert {row["trade_id"]: row["fees"] for row in done.target.of(ORDERS)}.items() <= fees.items()
 
 
 def test_long_or_short_without_an_order_is_a_trade_of_that_side(done: Consolidated) -> None:
     for name, side in (("long, no order", "long"), ("short, no order", "short")):
         assert _made(done, TRADES, name, T)["side"] == side
-        assert done.made(SOURCE, "trades", _key(TRADES, name), O) == []
+        assert done.made(SOURCE, "trades", _key(TRADES, name), ORDERS) == []
 
 
 @pytest.mark.parametrize("name", ["long with an order", "short with an order"])
 def test_long_or_short_with_an_order_is_rejected_whole(done: Consolidated, name: str) -> None:
     assert done.codes(SOURCE, "trades")[_key(TRADES, name)] == "unmapped_value"
-    for table in (T, O):
+    for table in (T, ORDERS):
         assert done.made(SOURCE, "trades", _key(TRADES, name), table) == []
 
 
 def test_a_symbol_that_was_written_otherwise_is_packed_with_trade_and_order(done: Consolidated) -> None:
-    trade, order = _made(done, TRADES, "slash", T), _made(done, TRADES, "slash", O)
+    trade, order = _made(done, TRADES, "slash", T), _made(done, TRADES, "slash", ORDERS)
     assert (trade["symbol"], order["symbol"]) == ("BTCUSDT", "BTCUSDT")
     assert trade["strategy_params"] == '{"symbol": "BTC/USDT", "order_id": "y"}'
     assert order["order_metadata"] == '{"symbol": "BTC/USDT"}'
@@ -456,7 +468,11 @@ def test_a_position_of_unknown_value_has_no_total_and_no_percentage(done: Consol
 
 def test_a_percentage_of_nothing_is_null(done: Consolidated) -> None:
     row = _made(done, POSITIONS, "for nothing", P)
-    assert (row["avg_entry_price"], row["unrealized_pnl"], row["unrealized_pnl_pct"]) == ("0.00000000", "1.00000000", None)
+    assert (row["avg_entry_price"], row["unrealized_pnl"], row["unrealized_pnl_pct"]) == (
+        "0.00000000",
+        "1.00000000",
+        None,
+    )
 
 
 def test_a_signal_column_by_column(done: Consolidated) -> None:

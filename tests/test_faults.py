@@ -1,4 +1,4 @@
-"""Faults: whatever happens to a run, the target holds all of it or nothing, the next run completes, no secret is told."""
+"""Faults: whatever happens to a run, the target has all of it or nothing, the next run completes, no secret is told."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests import projects
 from tests.command import COMMAND, Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from consolidate import embedded
 
@@ -56,7 +56,9 @@ class Place:
         self.target = dsn.replace("postgres@", f"postgres:{CANARY}@", 1)
         projects.build(folder, "momentum")
 
-    def start(self, *arguments: str, command: tuple[str, ...] = COMMAND, **options: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, command: tuple[str, ...] = COMMAND, before: Callable[[], None] | None = None
+    ) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONSOLIDATE_", "PG"))}
         return subprocess.Popen(
             [*command, *arguments],
@@ -64,7 +66,7 @@ class Place:
             env=kept | {"TARGET": self.target, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            **options,
+            preexec_fn=before,  # noqa: PLW1509 - it sets a limit and no more
         )
 
     def end(self, process: subprocess.Popen[bytes]) -> Ended:
@@ -73,8 +75,10 @@ class Place:
         self.printed += [ended.out, ended.err]
         return ended
 
-    def call(self, *arguments: str, **options: Any) -> Ended:
-        return self.end(self.start(*arguments, **options))
+    def call(
+        self, *arguments: str, command: tuple[str, ...] = COMMAND, before: Callable[[], None] | None = None
+    ) -> Ended:
+        return self.end(self.start(*arguments, command=command, before=before))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with connect(self.dsn, what="the target") as connection:
@@ -96,7 +100,7 @@ class Place:
 
     def awaited(self, condition: str, *, there: bool = True) -> None:
         query = f"select count(*) from pg_stat_activity where datname = current_database() and {condition}"
-        for _ in range(400):
+        for _ in range(1200):
             if bool(self.rows(query)[0][0]) is there:
                 return
             time.sleep(0.05)
@@ -149,14 +153,14 @@ def test_killed_at_each_stage_nothing_is_loaded_and_the_run_is_shown_as_interrup
 
 
 def test_killed_at_random_moments_all_or_nothing_is_there(place: Place) -> None:
-    seed = random.randrange(10**6)
-    moments = random.Random(seed)
+    seed = random.randrange(10**6)  # noqa: S311
+    moments = random.Random(seed)  # noqa: S311
     started = time.monotonic()
     assert place.call("run").code == 0
     whole, took = place.loaded(), time.monotonic() - started
     assert place.call("rollback", "latest").code == 0
     rejects = place.loaded()
-    for _ in range(6):
+    for _ in range(4):
         process = place.start("run")
         time.sleep(moments.uniform(0.4, 1) * took)
         process.kill()
@@ -281,15 +285,16 @@ def test_a_connection_that_is_cut_leaves_all_or_nothing(place: Place, temporary_
     else:
         assert place.loaded() == 0
         assert place.statuses() == ["interrupted"]
-    place.require_next_run_completes()
+    if forward:
+        place.require_next_run_completes()
 
 
-@pytest.mark.parametrize("bytes_a_file", [100_000, 400_000])
+@pytest.mark.parametrize("bytes_a_file", [60_000, 100_000])
 def test_a_full_disk_is_exit_7_and_nothing_is_loaded(place: Place, bytes_a_file: int) -> None:
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, bytes_a_file))
 
-    ended = place.call("run", preexec_fn=limited)
+    ended = place.call("run", before=limited)
     assert ended.code == 7, ended.err
     assert ended.err.startswith("error[")
     assert place.loaded() == 0

@@ -72,7 +72,7 @@ def changed(rows: tuple[Candidate, ...]) -> list[Candidate]:
         "trading.positions": {"entry_trade_ids": ["x", None, 'q"\\', ""], "size": "9.5"},
         "trading.account_balance": {"equity": "99.12345678"},
         "trading.market_data": {"high_price": "4"},
-        "trading.risk_metrics": {"daily_pnl": "NaN" if False else "2"},
+        "trading.risk_metrics": {"daily_pnl": "2"},
     }
     return [*(row.but(**values[row.table]) for row in rows), trade("77"), balance("78"), candle("2024-02-01 00:00:00")]
 
@@ -119,8 +119,8 @@ def test_the_ledger_tells_of_the_run_and_of_its_rollback(target_dsn: str, stagin
 
 
 def test_what_a_run_changed_in_lineage_alone_is_undone(target_dsn: str, staging: Staging) -> None:
-    def made_of(**values: Any) -> list[Candidate]:
-        return [bot(), trade("1").of(SourceRow(table="trades", key="1", **values))]
+    def made_of(version: str = "1", residual: str | None = None) -> list[Candidate]:
+        return [bot(), trade("1").of(SourceRow(table="trades", key="1", version=version, residual=residual))]
 
     run(target_dsn, staging, made_of(residual='{"a": 2.00}'))
     before = held(target_dsn)
@@ -244,7 +244,7 @@ def test_a_candle_that_was_there_before_any_run_stays(target_dsn: str, staging: 
 def test_a_trigger_that_writes_besides_undoes_the_rollback(target_dsn: str, staging: Staging) -> None:
     run(target_dsn, staging, [bot(), trade("1"), balance("1")])
     before = held(target_dsn)
-    with (
+    with (  # noqa: PT012
         pytest.raises(ReconciliationError, match="rollback-differs"),
         connect(target_dsn, what="the target") as connection,
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import sqlalchemy as sa
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from consolidate.mapping.yaml import Problems
 
 
+_MAX_STEPS: Final = 20_000
+"""Expressions within expressions, those of each `let` counted where it is used: beyond any mapping for people."""
+
+
 class Scope(Protocol):
     """What names mean where an expression stands."""
 
@@ -64,13 +68,19 @@ class Compiler:
     problems: Problems
     zone: str
     layers: Layers
+    start: Location
     checks: list[Check] = field(default_factory=list)
     rounded: list[Rounded] = field(default_factory=list)
     guards: list[Sql] = field(default_factory=list)
     raw_columns: set[str] = field(default_factory=set)
+    steps: int = 0
 
     def compile(self, expr: Expr) -> Value:
         """The value of an expression. Where it is wrong a problem is noted and null stands for it."""
+        self.steps += 1
+        if self.steps > _MAX_STEPS:
+            self.problems.add("too-large", "the table's expressions are too large", self.start, "use fewer `let`")
+            return Value(sql=NULL, kind=Kind.NULL)
         value = self._compile(expr)
         if value is None:
             return Value(sql=NULL, kind=Kind.NULL)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consolidate.mapping.table import CompiledTable, compile_table
+from consolidate.mapping.compile_table import compile_table
 
 if TYPE_CHECKING:
     from consolidate.mapping.language import SystemMapping
+    from consolidate.mapping.table import CompiledTable
     from consolidate.mapping.yaml import Problems
 
 
@@ -25,5 +26,7 @@ def compile_system(system: SystemMapping, *, zone: str | None, problems: Problem
     tables: list[CompiledTable] = []
     for mapping in system.tables:
         before = tuple(table.mapping.table for table in tables)
-        tables.append(compile_table(mapping, system, zone=zone, before=before, problems=problems))
+        compiled = compile_table(mapping, system, zone=zone, before=before, problems=problems)
+        if compiled is not None:
+            tables.append(compiled)
     return CompiledSystem(system=system, tables=tuple(tables))

@@ -271,16 +271,12 @@ class _Reader:
                 if not isinstance(right, (ast.List, ast.Tuple)) or not right.elts:
                     raise _Refused(node, "`in` needs a list of values", "write `side in ['buy', 'sell']`")
                 choices = tuple(self.read(item, down) for item in right.elts)
-                return Membership(
-                    item=left, choices=choices, negated=isinstance(operator, ast.NotIn), location=where
-                )
+                return Membership(item=left, choices=choices, negated=isinstance(operator, ast.NotIn), location=where)
             case _:
                 right_read = self.read(right, down)
                 if any(isinstance(side, Literal) and side.value is None for side in (left, right_read)):
                     raise _Refused(node, "nothing is equal to None", "write `x is None`")
-                return Comparison(
-                    operator=_COMPARISON[type(operator)], left=left, right=right_read, location=where
-                )
+                return Comparison(operator=_COMPARISON[type(operator)], left=left, right=right_read, location=where)
 
     def _call(self, node: ast.Call, where: Location, down: int) -> Expr:
         if not isinstance(node.func, ast.Name):

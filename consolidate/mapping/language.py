@@ -166,6 +166,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """A rule for what a person should look at, although it loads.
+
+    Without `target`: the rows for which `when` holds. With it: the candidates of that table for which `when` holds and
+    into which no row for which `without` holds (None: no row at all) went.
+    """
+
+    when: Expr
+    target: str | None
+    without: Expr | None
+    message: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoned:
     """A table or column that is left out, and why."""
 
@@ -199,6 +214,7 @@ class TableMapping:
     keep: Keep | None
     filter: Rule | None
     rejects: tuple[Rule, ...]
+    warns: tuple[Warn, ...]
     finds: tuple[Find, ...]
     blocks: tuple[Block, ...]
     location: Location

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from consolidate.bundled import folder
 from consolidate.errors import Location
-from consolidate.mapping.language import BotAttribute, Reasoned, SystemMapping, TableMapping, ValueMap
-from consolidate.mapping.load_table import read_table
+from consolidate.mapping.language import BotAttribute, SystemMapping, TableMapping, ValueMap
+from consolidate.mapping.load_table import read_table, reasoned
 from consolidate.mapping.yaml import (
     Mapping,
     Node,
@@ -90,7 +90,7 @@ def system(place: Path, problems: Problems) -> SystemMapping | None:
         bot=_bot(root, problems),
         tables=tuple(tables),
         optional=_optional(root, names, problems),
-        ignored=reasoned(root.get("ignore"), "`ignore`", problems),
+        ignored=reasoned(root.get("ignore"), problems),
         snapshots=snapshots,
         digest=_digest(place),
         location=root.location,
@@ -186,17 +186,6 @@ def value_maps(node: Node | None, problems: Problems) -> tuple[ValueMap, ...]:
                 problems.add("duplicate-key", message, item.location)
             entries[folded] = text_of(item.value, f"the new value of {item.key!r}", problems)
         found.append(ValueMap(name=entry.key, entries=tuple(entries.items()), location=entry.location))
-    return tuple(found)
-
-
-def reasoned(node: Node | None, what: str, problems: Problems) -> tuple[Reasoned, ...]:
-    """Names with the reason why they are left out; a reason is required."""
-    found = []
-    for entry in map_of(node, what, problems) or ():
-        reason = text_of(entry.value, f"the reason for {entry.key!r}", problems)
-        if reason is None or not reason.strip():
-            problems.add("missing-reason", f"{entry.key!r} is left out without a reason", entry.location, "say why")
-        found.append(Reasoned(name=entry.key, reason=reason or "", location=entry.location))
     return tuple(found)
 
 

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consolidate.mapping import expr
 from consolidate.mapping.language import (
     Block,
     Cell,
     Column,
     ColumnType,
-    Find,
-    FindByKey,
-    FindByTime,
-    FindListed,
     Keep,
     Merge,
     Pair,
     Reasoned,
-    Rule,
     Shared,
     TableMapping,
     ValueMap,
 )
+from consolidate.mapping.load_expr import expression, expressions, required_expression, whole_seconds
+from consolidate.mapping.load_finds import read_finds
+from consolidate.mapping.load_rules import read_filter, read_rejects, read_warns
 from consolidate.mapping.yaml import (
     Entry,
     Mapping,
     Node,
     Problems,
-    Scalar,
     Sequence,
     known_keys,
     map_of,
@@ -37,7 +33,6 @@ from consolidate.mapping.yaml import (
     text_of,
     texts_of,
 )
-from consolidate.model import RejectCode
 
 if TYPE_CHECKING:
     from consolidate.mapping.expr import Expr
@@ -55,11 +50,11 @@ _TABLE_KEYS: Final = (
     "keep",
     "filter",
     "reject",
+    "warn",
     "find",
     "into",
 )
 _BLOCK_KEYS: Final = ("when", "per", "mark", "merge", "shared")
-_ORDERS: Final = {"last": "before", "first": "from_time", "nearest": "to"}
 
 
 def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) -> TableMapping | None:
@@ -80,15 +75,16 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
         key=tuple(str(part.text) for part in key),
         bot_column=text_of(bot, "`bot`", problems),
         columns=_columns(root, problems),
-        ignored=_ignored(root, problems),
+        ignored=reasoned(root.get("ignore"), problems),
         carried=tuple(str(name.text) for name in texts_of(root.get("carry"), "`carry`", problems)),
         values=values,
         lets=_lets(root, problems),
         pair=_pair(root, problems),
         keep=_keep(root, problems),
-        filter=_filter(root, problems),
-        rejects=_rejects(root, problems),
-        finds=_finds(root, problems),
+        filter=read_filter(root, problems),
+        rejects=read_rejects(root, problems),
+        warns=read_warns(root, problems),
+        finds=read_finds(root, problems),
         blocks=tuple(block for entry in into or () for block in _blocks(entry, problems)),
         location=root.location,
     )
@@ -110,9 +106,10 @@ def _columns(root: Mapping, problems: Problems) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def _ignored(root: Mapping, problems: Problems) -> tuple[Reasoned, ...]:
+def reasoned(node: Node | None, problems: Problems) -> tuple[Reasoned, ...]:
+    """The names under `ignore`, with the reason why they are left out; a reason is required."""
     found = []
-    for entry in map_of(root.get("ignore"), "`ignore`", problems) or ():
+    for entry in map_of(node, "`ignore`", problems) or ():
         reason = text_of(entry.value, f"the reason for {entry.key!r}", problems)
         if reason is None or not reason.strip():
             problems.add("missing-reason", f"{entry.key!r} is left out without a reason", entry.location, "say why")
@@ -120,32 +117,10 @@ def _ignored(root: Mapping, problems: Problems) -> tuple[Reasoned, ...]:
     return tuple(found)
 
 
-def _expr(node: Node | None, what: str, problems: Problems) -> Expr | None:
-    match node:
-        case None:
-            return None
-        case Scalar():
-            return expr.parse(node, problems)
-        case _:
-            problems.add("not-a-text", f"{what} must be an expression", node.location)
-            return None
-
-
-def _required(node: Mapping, key: str, what: str, problems: Problems) -> Expr | None:
-    if node.get(key) is None:
-        problems.add("missing-key", f"{what} needs {key!r}", node.location, f"add `{key}: …`")
-    return _expr(node.get(key), f"`{key}`", problems)
-
-
-def _exprs(node: Node | None, what: str, problems: Problems) -> tuple[Expr, ...]:
-    found = (expr.parse(item, problems) for item in texts_of(node, what, problems))
-    return tuple(one for one in found if one is not None)
-
-
 def _lets(root: Mapping, problems: Problems) -> tuple[tuple[str, Expr], ...]:
     found = []
     for entry in map_of(root.get("let"), "`let`", problems) or ():
-        value = _expr(entry.value, f"`{entry.key}`", problems)
+        value = expression(entry.value, f"`{entry.key}`", problems)
         if value is not None:
             found.append((entry.key, value))
     return tuple(found)
@@ -156,18 +131,16 @@ def _pair(root: Mapping, problems: Problems) -> Pair | None:
     if node is None:
         return None
     known_keys(node, ("by", "at", "event", "open", "close"), "`pair`", problems)
-    by = _exprs(node.get("by"), "`by`", problems)
-    at = _required(node, "at", "`pair`", problems)
-    event = _required(node, "event", "`pair`", problems)
+    by = expressions(node.get("by"), "`by`", problems)
+    at = required_expression(node, "at", "`pair`", problems)
+    event = required_expression(node, "event", "`pair`", problems)
     opening = required_text(node, "open", "`pair`", problems)
     closing = required_text(node, "close", "`pair`", problems)
     if not by:
         problems.add("missing-key", "`pair` needs `by`", node.location, "add `by: [symbol]`")
     if at is None or event is None or opening is None or closing is None or not by:
         return None
-    return Pair(
-        by=by, at=at, event=event, open=str(opening.text), close=str(closing.text), location=node.location
-    )
+    return Pair(by=by, at=at, event=event, open=str(opening.text), close=str(closing.text), location=node.location)
 
 
 def _keep(root: Mapping, problems: Problems) -> Keep | None:
@@ -175,137 +148,11 @@ def _keep(root: Mapping, problems: Problems) -> Keep | None:
     if node is None:
         return None
     known_keys(node, ("one_per", "last"), "`keep`", problems)
-    one_per = _exprs(node.get("one_per"), "`one_per`", problems)
-    last = _required(node, "last", "`keep`", problems)
+    one_per = expressions(node.get("one_per"), "`one_per`", problems)
+    last = required_expression(node, "last", "`keep`", problems)
     if not one_per:
         problems.add("missing-key", "`keep` needs `one_per`", node.location, "add `one_per: [symbol]`")
     return None if last is None or not one_per else Keep(one_per=one_per, last=last, location=node.location)
-
-
-def _filter(root: Mapping, problems: Problems) -> Rule | None:
-    node = map_of(root.get("filter"), "`filter`", problems)
-    if node is None:
-        return None
-    known_keys(node, ("when", "reason"), "`filter`", problems)
-    when = _required(node, "when", "`filter`", problems)
-    reason = required_text(node, "reason", "`filter`", problems)
-    if when is None or reason is None:
-        return None
-    return Rule(when=when, code=None, column=None, reason=reason.text, location=node.location)
-
-
-def _rejects(root: Mapping, problems: Problems) -> tuple[Rule, ...]:
-    node = root.get("reject")
-    if node is None or (isinstance(node, Scalar) and node.text is None):
-        return ()
-    if not isinstance(node, Sequence):
-        problems.add("not-a-list", "`reject` must be a list of rules", node.location, "write `- {when: …, code: …}`")
-        return ()
-    codes = [code.value for code in RejectCode]
-    found = []
-    for item in node.items:
-        rule = map_of(item, "a rule of `reject`", problems)
-        if rule is None:
-            continue
-        known_keys(rule, ("when", "code", "column", "reason"), "a rule of `reject`", problems)
-        when = _required(rule, "when", "a rule of `reject`", problems)
-        code = required_text(rule, "code", "a rule of `reject`", problems)
-        if code is not None and code.text not in codes:
-            hint = nearest(str(code.text), codes) or f"one of {', '.join(codes)}"
-            problems.add("unknown-code", f"{code.text!r} is no reject code", code.location, hint)
-        elif when is not None and code is not None:
-            found.append(
-                Rule(
-                    when=when,
-                    code=RejectCode(code.text),
-                    column=text_of(rule.get("column"), "`column`", problems),
-                    reason=text_of(rule.get("reason"), "`reason`", problems),
-                    location=rule.location,
-                )
-            )
-    return tuple(found)
-
-
-def _finds(root: Mapping, problems: Problems) -> tuple[Find, ...]:
-    found: list[Find] = []
-    for entry in map_of(root.get("find"), "`find`", problems) or ():
-        node = map_of(entry.value, f"find {entry.key!r}", problems)
-        if node is None:
-            continue
-        table = required_text(node, "in", f"find {entry.key!r}", problems)
-        one = None if table is None else _find(entry, node, str(table.text), problems)
-        if one is not None:
-            found.append(one)
-    return tuple(found)
-
-
-def _find(entry: Entry, node: Mapping, table: str, problems: Problems) -> Find | None:
-    what = f"find {entry.key!r}"
-    if node.get("listed") is not None:
-        known_keys(node, ("in", "listed"), what, problems)
-        parts = str(text_of(node.get("listed"), "`listed`", problems)).split(".")
-        if len(parts) != 2:  # noqa: PLR2004 - found.column
-            problems.add("bad-value", "`listed` names no column of a find", node.location, "write `found.column`")
-            return None
-        return FindListed(name=entry.key, table=table, found=parts[0], column=parts[1], location=entry.location)
-    if node.get("from") is not None:
-        known_keys(node, ("in", "from", "key", "optional"), what, problems)
-        optional = text_of(node.get("optional"), "`optional`", problems)
-        if optional not in {None, "true", "false"}:
-            problems.add("bad-value", f"`optional` is {optional!r}", node.location, "true or false")
-        key = _exprs(node.get("key"), "`key`", problems)
-        if not key:
-            problems.add("missing-key", f"{what} needs `key`", node.location, "add `key: [other_id]`")
-        source_table = str(text_of(node.get("from"), "`from`", problems))
-        return FindByKey(
-            name=entry.key,
-            table=table,
-            source_table=source_table,
-            key=key,
-            optional=optional == "true",
-            location=entry.location,
-        )
-    return _find_by_time(entry, node, table, problems)
-
-
-def _find_by_time(entry: Entry, node: Mapping, table: str, problems: Problems) -> FindByTime | None:
-    what = f"find {entry.key!r}"
-    known_keys(node, ("in", "by", "mark", *_ORDERS, *_ORDERS.values(), "within"), what, problems)
-    by = []
-    for item in map_of(node.get("by"), "`by`", problems) or ():
-        value = _expr(item.value, f"`{item.key}`", problems)
-        if value is not None:
-            by.append((item.key, value))
-    orders = [order for order in _ORDERS if node.get(order) is not None]
-    if len(orders) > 1:
-        problems.add("bad-value", f"{what} has {' and '.join(orders)}", node.location, "one of last, first, nearest")
-        return None
-    order = orders[0] if orders else None
-    mark = _expr(node.get("mark"), "`mark`", problems)
-    if order is None and mark is None and not by:
-        problems.add("missing-key", f"{what} does not say which row", node.location, "add `by`, `mark` or a time")
-        return None
-    return FindByTime(
-        name=entry.key,
-        table=table,
-        by=tuple(by),
-        mark=mark,
-        order=order,
-        column=None if order is None else text_of(node.get(order), f"`{order}`", problems),
-        time=None if order is None else _required(node, _ORDERS[order], what, problems),
-        within=_seconds(node.get("within"), "`within`", problems),
-        location=entry.location,
-    )
-
-
-def _seconds(node: Node | None, what: str, problems: Problems) -> int | None:
-    text = text_of(node, what, problems)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - far beyond any use
-        problems.add("bad-value", f"{what} is {text!r}", node.location if node else None, "whole seconds")
-        return None
-    return int(text)
 
 
 def _blocks(entry: Entry, problems: Problems) -> tuple[Block, ...]:
@@ -327,15 +174,15 @@ def _block(target: str, node: Mapping, entry: Entry, problems: Problems) -> Bloc
     cells = []
     for item in node:
         if item.key not in _BLOCK_KEYS:
-            value = _expr(item.value, f"`{item.key}`", problems)
+            value = expression(item.value, f"`{item.key}`", problems)
             if value is not None:
                 cells.append(Cell(column=item.key, expr=value, location=item.location))
     return Block(
         target=target,
         cells=tuple(cells),
-        when=_expr(node.get("when"), "`when`", problems),
+        when=expression(node.get("when"), "`when`", problems),
         grouped=per == "group",
-        mark=_expr(node.get("mark"), "`mark`", problems),
+        mark=expression(node.get("mark"), "`mark`", problems),
         merge=_merge(node, problems),
         shared=_shared(node, problems),
         location=entry.location,
@@ -355,7 +202,7 @@ def _merge(block: Mapping, problems: Problems) -> Merge | None:
         problems.add("bad-value", f"`only` is {only!r}", node.location, "true or false")
     agree = []
     for item in map_of(node.get("agree"), "`agree`", problems) or ():
-        seconds = _seconds(item.value, f"`{item.key}`", problems)
+        seconds = whole_seconds(item.value, f"`{item.key}`", problems)
         agree.append((item.key, seconds or 0))
     replace = []
     for item in map_of(node.get("replace"), "`replace`", problems) or ():

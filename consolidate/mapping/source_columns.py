@@ -80,8 +80,9 @@ def _parsed(column: Column, raw: Sql, store: Store) -> Sql:
             return call("num", raw)
         case ColumnType.BOOLEAN:
             folded = call("folded", raw)
-            yes, no = folded.in_([text(word) for word in ("TRUE", "T", "1")]), folded.in_(
-                [text(word) for word in ("FALSE", "F", "0")]
+            yes, no = (
+                folded.in_([text(word) for word in ("TRUE", "T", "1")]),
+                folded.in_([text(word) for word in ("FALSE", "F", "0")]),
             )
             return sa.case((yes, sa.literal_column("true")), (no, sa.literal_column("false")))
         case ColumnType.INSTANT:

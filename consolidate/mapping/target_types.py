@@ -86,7 +86,9 @@ def unit(to: TargetType) -> str:
     return f"'{written}'::DECIMAL({scale + 1},{scale})"
 
 
-def faults(value: Sql, result: Sql, kind: Kind, to: TargetType, *, decimals: int | None) -> list[tuple[RejectCode, Sql]]:
+def faults(
+    value: Sql, result: Sql, kind: Kind, to: TargetType, *, decimals: int | None
+) -> list[tuple[RejectCode, Sql]]:
     """Why a value, of at most `decimals` decimals where that is known, may not pass into its target's column, each with
     its condition.
     """

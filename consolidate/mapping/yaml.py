@@ -79,7 +79,9 @@ class _Loader(yaml.BaseLoader):
         event = self.peek_event()
         if event.anchor is not None:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
-            self.refused.append(("yaml-alias", f"the {_SIGNS[sign]} {sign}{event.anchor} is not allowed", event.start_mark))
+            self.refused.append(
+                ("yaml-alias", f"the {_SIGNS[sign]} {sign}{event.anchor} is not allowed", event.start_mark)
+            )
             event.anchor = None
         if isinstance(event, yaml.AliasEvent):
             self.get_event()
@@ -96,13 +98,11 @@ class Problems:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._found: list[Problem] = []
+        self._found: dict[Problem, None] = {}
 
     def add(self, code: str, message: str, location: Location | None, hint: str | None = None) -> None:
         """Note one problem."""
-        problem = Problem(code=code, message=message, hint=hint, location=location)
-        if problem not in self._found:
-            self._found.append(problem)
+        self._found.setdefault(Problem(code=code, message=message, hint=hint, location=location))
 
     @property
     def found(self) -> tuple[Problem, ...]:
@@ -160,7 +160,9 @@ def parse(text: str, file: str, problems: Problems) -> Mapping | None:
         where = start if mark is None else _at(file, mark)
         problems.add("invalid-yaml", f"not valid YAML: {error.problem or error.context}", where, _yaml_hint(error))
     except yaml.YAMLError as error:
-        problems.add("invalid-yaml", f"not valid YAML: {str(error).splitlines()[0]}", start, "save it as plain UTF-8 text")
+        problems.add(
+            "invalid-yaml", f"not valid YAML: {str(error).splitlines()[0]}", start, "save it as plain UTF-8 text"
+        )
     except (RecursionError, ValueError) as error:
         problems.add("invalid-yaml", f"not readable as YAML: {type(error).__name__}", start, "nest it less deeply")
     else:

@@ -32,7 +32,8 @@ def fill_hashes(connection: Connection, staging: Staging, table: TableContract) 
     """Create `work."hash <table>"` for all candidates of `table`, replacing what was there.
 
     Needs `work."held lineage"`. Rows with JSON that no earlier run sent take a way through PostgreSQL, in a temporary
-    table, because only it can spell a jsonb; the text it received is compared with what was sent. Raises `psycopg.Error`, and `ReconciliationError` for a damaged text.
+    table, because only it can spell a jsonb; the text it received is compared with what was sent. Raises
+    `psycopg.Error`, and `ReconciliationError` for a damaged text.
     """
     plain = duckdb_plain(plain_columns(table), "c")
     hashes, rows, sent = work("hash", table.name), candidates(table.name), work("sent", table.name)

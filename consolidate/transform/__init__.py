@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from consolidate.model import Progress, Rounding, SourceCounts
 from consolidate.transform.bots import BotConfiguration, BotRow, add_bots
 from consolidate.transform.candidates import create_candidates
+from consolidate.transform.names import Names
+from consolidate.transform.notices import create_notices, write_notices
 from consolidate.transform.residual import write_residuals
-from consolidate.transform.rows import transform_table
+from consolidate.transform.rows import leave_empty, transform_table
 from consolidate.transform.source import Routing, TransformSource
 
 if TYPE_CHECKING:
@@ -36,10 +38,11 @@ def transform(
 ) -> Transformed:
     """Make candidates and rejects of all staged sources, in their order: of rows that several may bring, the first wins.
 
-    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"` and `rej.rejects`. Raises `UsageError` where
+    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"`, `rej.rejects` and `rej.notices`. Raises `UsageError` where
     a row is neither mapped nor left out by a rule of its mapping.
     """
     create_candidates(staging)
+    create_notices(staging)
     counts: list[SourceCounts] = []
     roundings: list[Rounding] = []
     for source in sources:
@@ -47,6 +50,7 @@ def transform(
         for table in source.compiled.tables:
             found = staged.get(table.mapping.table)
             if found is None:
+                leave_empty(staging, Names(source=source.name, table=table.mapping.table), table)
                 continue
             subject = f"{source.name}.{found.table}"
             observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
@@ -58,5 +62,6 @@ def transform(
         for table in source.compiled.tables:
             if any(one.table == table.mapping.table for one in source.staged.tables):
                 write_residuals(staging, source.name, table)
+                write_notices(staging, source.name, table)
     add_bots(staging, tuple(bots))
     return Transformed(counts=tuple(counts), roundings=tuple(roundings))

@@ -55,7 +55,7 @@ def add_bots(staging: Staging, bots: tuple[BotRow, ...]) -> None:
             "bot_id": f"{literal(bot.id)}",
             "current_equity": (
                 'select arg_max(equity, (timestamp, "#n")) from cand."trading.account_balance"'
-                f" where bot_id = {literal(bot.id)}"
+                f" where bot_id = {literal(bot.id)} and timestamp is not null"  # null would be the latest
             ),
             "created_at": f"select min(t) from ({times}) where bot_id = {literal(bot.id)}",
             "updated_at": f"select max(t) from ({times}) where bot_id = {literal(bot.id)}",
@@ -91,7 +91,7 @@ def _add_configuration(staging: Staging, bot: BotRow, configuration: BotConfigur
 def _lineage(staging: Staging, bot: BotRow, target: str, key: str, hashed: dict[str, str | None]) -> None:
     written = "|".join(f"{name}={value!r}" for name, value in sorted(hashed.items()))
     staging.run(
-        'insert into cand."#lineage" values ($1, $2, $3, $4, $5, \'mapped\', cast(md5($6) as uuid), null)',
+        "insert into cand.\"#lineage\" values ($1, $2, $3, $4, $5, 'mapped', cast(md5($6) as uuid), null)",
         [target, next_number(staging, target), bot.source, PROJECT, key, written],
     )
 

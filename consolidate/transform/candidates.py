@@ -66,7 +66,7 @@ def append(staging: Staging, names: Names, block: CompiledBlock, relation: str) 
     own = [f'm.n, {bot}, {literal(names.source)}, w."#key", {mark}']
     staging.run(
         f"insert into cand.{quoted(target.name)} ({', '.join(map(quoted, [*OWN, *columns]))})"
-        f" select {', '.join([*own, *values])} from {names.made} m join {relation} w on w.\"#row\" = m.\"#row\""
+        f' select {", ".join([*own, *values])} from {names.made} m join {relation} w on w."#row" = m."#row"'
         f" where m.block = {block.index} and m.makes order by m.n"
     )
 
@@ -79,17 +79,17 @@ def write_lineage(staging: Staging, names: Names, table: CompiledTable) -> None:
     events = ""
     if table.mapping.pair is not None:
         events = (
-            f" union all select c.\"#closing\" as \"#row\", m.target, m.n, 'merged' from {names.made} m"
+            f' union all select c."#closing" as "#row", m.target, m.n, \'merged\' from {names.made} m'
             f' join (select distinct "#group", "#row" as member, "#closing" from {names.pairs}'
-            " where \"#role\" = 'open' and \"#closing\" is not null) c on c.member = m.\"#row\""
+            ' where "#role" = \'open\' and "#closing" is not null) c on c.member = m."#row"'
             f" union all select p.\"#row\", m.target, m.n, 'mapped' from {names.made} m join {names.pairs} p"
-            " on p.\"#group\" = m.\"#row\" and p.\"#role\" = 'open' and p.\"#row\" <> m.\"#row\" where m.grouped"
+            ' on p."#group" = m."#row" and p."#role" = \'open\' and p."#row" <> m."#row" where m.grouped'
         )
-    direct = f"select \"#row\", target, n, outcome from {names.made}{events}"
+    direct = f'select "#row", target, n, outcome from {names.made}{events}'
     staging.run(
         'insert into cand."#lineage" with direct as materialized ('
         f"{direct}), every as (select * from direct union all select f.\"#row\", d.target, d.n, 'merged'"
-        f' from {names.fate} f join direct d on d."#row" = f.into_row where f.outcome = \'merged\'),'
+        f" from {names.fate} f join direct d on d.\"#row\" = f.into_row where f.outcome = 'merged'),"
         f' once as (select e.target, e.n, t."#key", min(e.outcome) as outcome, any_value(t."#hash") as "#hash",'
         f' any_value(t."#residual") as "#residual" from every e join {names.typed} t on t."#row" = e."#row"'
         ' group by e.target, e.n, t."#key")'

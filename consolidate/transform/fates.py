@@ -81,7 +81,7 @@ def leave_out(staging: Staging, names: Names, rows: str) -> None:
 def follow(staging: Staging, names: Names) -> None:
     """What was merged into a row that is rejected or filtered has its fate; repeated until nothing changes."""
     stale = (
-        f"select m.\"#row\", t.outcome, t.code, t.column_name, t.place, t.shown from {names.fate} m"
+        f'select m."#row", t.outcome, t.code, t.column_name, t.place, t.shown from {names.fate} m'
         f' join {names.fate} t on t."#row" = m.into_row'
         " where m.outcome = 'merged' and t.outcome in ('rejected', 'filtered')"
     )
@@ -102,9 +102,8 @@ def write_rejects(staging: Staging, names: Names, columns: Sequence[str]) -> Non
     staging.run(
         "insert into rej.rejects"
         ' select (select coalesce(max("#n"), 0) from rej.rejects) + row_number() over (order by f."#row"),'
-        f" $1, $2, t.\"#key\", f.code, f.column_name, {value}, f.place, to_json(struct_pack({fields}))::varchar"
+        f' $1, $2, t."#key", f.code, f.column_name, {value}, f.place, to_json(struct_pack({fields}))::varchar'
         f' from {names.fate} f join {names.staged} s using ("#row") join {names.typed} t using ("#row")'
         " where f.outcome = 'rejected' order by f.\"#row\"",
         [names.source, names.table],
     )
-

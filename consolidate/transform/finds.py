@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import sqlalchemy as sa
 
+from consolidate.mapping.compile_finds import TEXT_IDS
 from consolidate.mapping.language import FindByKey, FindByTime, FindListed
 from consolidate.mapping.value import named
 from consolidate.model import RejectCode
@@ -17,15 +18,6 @@ from consolidate.transform.names import Names, label, living_rows, rendered
 if TYPE_CHECKING:
     from consolidate.mapping.table import CompiledTable
     from consolidate.staging import Staging
-
-TEXT_IDS = {
-    "trading.trades": "trade_id",
-    "trading.positions": "position_id",
-    "trading.orders": "order_id",
-    "trading.signals": "signal_id",
-    "trading.bots": "bot_id",
-}
-"""The tables that have an identifier of their own as text, and its column."""
 
 
 def find_candidates(staging: Staging, names: Names, table: CompiledTable) -> None:
@@ -62,7 +54,7 @@ def _by_key(staging: Staging, names: Names, table: CompiledTable, find: FindByKe
     )
     other = Names(source=names.source, table=find.source_table)
     column = next((part[0] for part in _names(find)), None)
-    lost = f"select x.\"#row\" from {names.found(find.name)} x where x.n is null"
+    lost = f'select x."#row" from {names.found(find.name)} x where x.n is null'
     refused = (
         f'{lost} and exists (select 1 from {other.typed} t join {other.fate} f using ("#row")'
         " where t.\"#key\" = x.key and f.outcome = 'rejected')"
@@ -88,7 +80,7 @@ def _candidates(names: Names, find: FindByTime) -> tuple[str, list[str]]:
     columns += [f"{column} as b{i}" for i, column in enumerate(agree)]
     if find.column is not None and find.order is not None:
         columns.append(f"{quoted(find.column)} as t")
-    return f"select {', '.join(columns)} from cand.{quoted(find.table)} where \"#source\" = $source", [
+    return f'select {", ".join(columns)} from cand.{quoted(find.table)} where "#source" = $source', [
         *(["bot"] if has_bot else []),
         *(f"b{i}" for i in range(len(agree))),
     ]
@@ -131,11 +123,9 @@ def _listed(staging: Staging, names: Names, table: CompiledTable, find: FindList
     other = next(one for one in table.mapping.finds if one.name == find.found)
     identifier = TEXT_IDS[find.table]
     staging.run(
-        f"create or replace table {names.found(find.name)} as select l.\"#row\", c.\"#n\" as n from"
-        f" (select x.\"#row\", unnest(o.{quoted(find.column)}) as one from {names.found(find.found)} x"
+        f'create or replace table {names.found(find.name)} as select l."#row", c."#n" as n from'
+        f' (select x."#row", unnest(o.{quoted(find.column)}) as one from {names.found(find.found)} x'
         f' join cand.{quoted(other.table)} o on o."#n" = x.n) l'
-        f" join cand.{quoted(find.table)} c on c.{quoted(identifier)} = l.one and c.\"#source\" = $1",
+        f' join cand.{quoted(find.table)} c on c.{quoted(identifier)} = l.one and c."#source" = $1',
         [names.source],
     )
-
-

@@ -32,8 +32,8 @@ def into_made(staging: Staging, names: Names, table: CompiledTable) -> None:
     ]
     going = _going(names)
     staging.run(
-        f"create or replace table {going} as select *, max(place) over (partition by \"#row\") as turn from ("
-        " select *, dense_rank() over (partition by block, n order by key_order(\"#key\"), \"#row\") as place"
+        f'create or replace table {going} as select *, max(place) over (partition by "#row") as turn from ('
+        ' select *, dense_rank() over (partition by block, n order by key_order("#key"), "#row") as place'
         f" from ({' union all '.join(parts)}))"
     )
     turns = staging.value(f"select coalesce(max(turn), 0) from {going}")
@@ -56,7 +56,7 @@ def _reject_contradictions(staging: Staging, names: Names, block: CompiledBlock,
             continue
         mine, theirs = _mine(block, cell), _theirs(cell)
         rows = (
-            f'select w."#row", {mine}::varchar || \' (already there: \' || {theirs}::varchar || \')\' as shown'
+            f"select w.\"#row\", {mine}::varchar || ' (already there: ' || {theirs}::varchar || ')' as shown"
             f" from {relation} where {only} and {condition}"
         )
         column = cell.value.column or cell.cell.column
@@ -120,7 +120,9 @@ def _fill(staging: Staging, names: Names, block: CompiledBlock, turn: int) -> No
             value = f"greatest({theirs}, {mine})"
         elif replaced:
             listed = ", ".join(literal(value) for value in replaced)
-            value = f"case when {theirs} in ({listed}) then coalesce({mine}, {theirs}) else coalesce({theirs}, {mine}) end"
+            value = (
+                f"case when {theirs} in ({listed}) then coalesce({mine}, {theirs}) else coalesce({theirs}, {mine}) end"
+            )
         else:
             value = f"coalesce({theirs}, {mine})"
         selected.append(f"{value} as {column}")
@@ -129,7 +131,7 @@ def _fill(staging: Staging, names: Names, block: CompiledBlock, turn: int) -> No
     alive = living(names).replace('r."#row"', 'w."#row"')
     staging.run(
         f"update cand.{quoted(block.target.name)} set {', '.join(settings)} from"
-        f' (select g.n, {", ".join(selected)} from {relation} where {only} and {alive}) s'
+        f" (select g.n, {', '.join(selected)} from {relation} where {only} and {alive}) s"
         f' where cand.{quoted(block.target.name)}."#n" = s.n'
     )
 
@@ -142,8 +144,7 @@ def shared_made(staging: Staging, names: Names, table: CompiledTable) -> None:
     """
     shared = [block for block in table.row_blocks if block.block.shared is not None]
     staging.run(
-        f"create or replace table {names.found('#shared')}"
-        ' ("#row" bigint, block integer, n bigint, first_row bigint)'
+        f'create or replace table {names.found("#shared")} ("#row" bigint, block integer, n bigint, first_row bigint)'
     )
     for block in shared:
         rule = block.block.shared
@@ -164,12 +165,10 @@ def shared_made(staging: Staging, names: Names, table: CompiledTable) -> None:
             rows = f'select "#row" from ({own}) where d{i}'
             cell = next(one for one in block.cells if one.cell.column == name)
             column = cell.value.column or name
-            reject(
-                staging, names, rows, RejectCode.SOURCE_CONFLICT, column=column, location=cell.cell.location
-            )
+            reject(staging, names, rows, RejectCode.SOURCE_CONFLICT, column=column, location=cell.cell.location)
         _against_earlier(staging, names, block, cells)
         staging.run(
-            f"insert into {names.found('#shared')} select o.\"#row\", {block.index}, c.\"#n\", o.first_row"
+            f'insert into {names.found("#shared")} select o."#row", {block.index}, c."#n", o.first_row'
             f' from ({own}) o join {names.wide} w on w."#row" = o."#row"'
             f" left join cand.{quoted(block.target.name)} c on {_on(rule.by, cells)}"
         )
@@ -187,7 +186,7 @@ def _against_earlier(staging: Staging, names: Names, block: CompiledBlock, cells
         cell = next(one for one in block.cells if one.cell.column == name)
         mine, theirs = f"w.{quoted(cells[name])}", f"c.{quoted(name)}"
         rows = (
-            f'select w."#row", {mine}::varchar || \' (already there: \' || {theirs}::varchar || \')\' as shown'
+            f"select w.\"#row\", {mine}::varchar || ' (already there: ' || {theirs}::varchar || ')' as shown"
             f" from {names.wide} w join cand.{quoted(block.target.name)} c on {_on(rule.by, cells)}"
             f' where w."w{block.index}" and {mine} is distinct from {theirs}'
         )

@@ -36,7 +36,7 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
     columns += [label(one, f"by{i}") for i, one in enumerate(by)]
     events = relation(
         f"(select * from {names.typed} r where not exists"
-        f" (select 1 from {names.fate} f where f.\"#row\" = r.\"#row\" and f.outcome <> 'rejected')) events"
+        f' (select 1 from {names.fate} f where f."#row" = r."#row" and f.outcome <> \'rejected\')) events'
     )
     select = sa.select(*columns).select_from(table.layers.over(events, columns))
     statement, parameters = rendered(select)
@@ -50,8 +50,8 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
         f" bool_or(moment is null or role is null) over (partition by {keys}) and {known} as unreadable"
         f' from events window pair as (partition by {keys} order by moment, "#row"))'
         ' select "#row", role as "#role", event, moment, unreadable, "#ord",'
-        f" min(case when role = 'open' then \"#row\" end) over (partition by {keys}, run) as \"#group\","
-        f" min(case when role = 'close' then \"#row\" end) over (partition by {keys}, run) as \"#closing\""
+        f' min(case when role = \'open\' then "#row" end) over (partition by {keys}, run) as "#group",'
+        f' min(case when role = \'close\' then "#row" end) over (partition by {keys}, run) as "#closing"'
         " from placed",
         parameters,
     )
@@ -76,5 +76,3 @@ def reject_broken_groups(staging: Staging, names: Names, table: CompiledTable) -
         f' join {names.fate} f on f."#row" = b."#row" where f.outcome = \'rejected\''
     )
     reject(staging, names, broken, RejectCode.REJECTED_REFERENCE, column=None, location=pair.location)
-
-

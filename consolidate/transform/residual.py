@@ -47,7 +47,7 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
         f"create or replace table {names.residual} as with links as materialized ("
         'select source_key, target_table, "#n" as n from cand."#lineage"'
         f" where source = {literal(source)} and source_table = {literal(names.table)})"
-        f", cells as (select t.\"#key\", {', '.join(values)}"
+        f', cells as (select t."#key", {", ".join(values)}'
         f' from {names.typed} t join {names.staged} s on s."#row" = t."#row"{pair}{joins}'
         ' where t."#key" in (select source_key from links))'
         f", kept as (select \"#key\", any_value(nullif(concat_ws(', ', {', '.join(written)}), '')) as body,"
@@ -57,7 +57,7 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     )
     staging.run(
         'update cand."#lineage" set residual = r.residual from ('
-        f' select l.rowid as place, x.residual from {names.residual} x join (select rowid, source_key,'
+        f" select l.rowid as place, x.residual from {names.residual} x join (select rowid, source_key,"
         ' row_number() over (partition by source_key order by target_table, "#n") as turn from cand."#lineage"'
         f" where source = {literal(source)} and source_table = {literal(names.table)}) l"
         ' on l.source_key = x."#key" and l.turn = 1) r where cand."#lineage".rowid = r.place'
@@ -69,7 +69,7 @@ def _link(target: str) -> str:
     identifier = TEXT_IDS.get(target)
     order = "k.n" if identifier is None else f"c.{quoted(identifier)}"
     return (
-        f"select k.source_key, arg_min(k.n, {order}) as n from links k join cand.{quoted(target)} c on c.\"#n\" = k.n"
+        f'select k.source_key, arg_min(k.n, {order}) as n from links k join cand.{quoted(target)} c on c."#n" = k.n'
         f" where k.target_table = {literal(target)} group by 1"
     )
 
@@ -109,7 +109,7 @@ def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) ->
         rounded = f"try_cast(((num_round({value}, {to.scale})).m)::decimal(38, 0) * {unit(to)} as {to.duckdb})"
         stated = f"not num_fits({value}, {to.scale}) and {rounded} = c{i}.{quoted(home.column)}"
         given = f"case when {given} then true else coalesce({stated}, false) end"
-    return f"(case when c{i}.\"#n\" is null then {raw} is null else {given} end)"
+    return f'(case when c{i}."#n" is null then {raw} is null else {given} end)'
 
 
 def _type(home: Home) -> TargetType:

@@ -73,9 +73,7 @@ def _row_checks(table: CompiledTable, staged: StagedTable, bot: Sql) -> list[Che
     if mapping.bot_column is not None:
         unknown = bot.is_(None)
         checks.append(
-            Check(
-                code=RejectCode.UNKNOWN_BOT, column=mapping.bot_column, condition=unknown, location=mapping.location
-            )
+            Check(code=RejectCode.UNKNOWN_BOT, column=mapping.bot_column, condition=unknown, location=mapping.location)
         )
     return checks
 

@@ -14,7 +14,7 @@ select
 from cand."trading.account_balance" c
 join work."diff trading.account_balance" d on d.n = c."#n" and d.action in ('insert', 'update')
 join wanted w on w.bot_id = c.bot_id
-where epoch_us(c."timestamp") is not null
+where epoch_us(c."timestamp") between -62135510400000000 and 253402214399999999
 group by
     c.bot_id,
     (epoch_us(c."timestamp") + 62135596800000000) // w.width

@@ -22,7 +22,7 @@ select
     max(moment) as moment,
     sum(pnl_usd)::varchar as pnl_usd
 from timed
-where moment is not null
+where moment between -62135510400000000 and 253402214399999999
 group by
     bot_id,
     (moment + 62135596800000000) // width

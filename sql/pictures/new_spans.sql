@@ -14,12 +14,14 @@ from (
         epoch_us("timestamp") as balance,
         null as trade
     from cand."trading.account_balance"
+    where epoch_us("timestamp") between -62135510400000000 and 253402214399999999
     union all
     select
         bot_id,
         null as balance,
         epoch_us(entry_time) as trade
     from cand."trading.trades"
+    where epoch_us(entry_time) between -62135510400000000 and 253402214399999999
 )
 group by bot_id
 order by bot_id;
