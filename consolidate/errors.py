@@ -65,6 +65,7 @@ class ConsolidateError(Exception):
     exit_code: ExitCode = ExitCode.BUG
 
     def __init__(self, *problems: Problem) -> None:
+        """Carry these problems; their text, one after the other, is the message."""
         super().__init__("\n\n".join(str(problem) for problem in problems))
         self.problems = problems
 

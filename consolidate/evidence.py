@@ -5,7 +5,7 @@
   manifest.json               every other file with its SHA-256 and size; what was read of each source, with digests
   consolidate.yaml            the project file, its secrets struck out
   mappings/<n>/               values.yaml and, in mapping/, the mapping of the source at place n as it was used
-  staged/<source>/<n>.parquet   the rows of the table at place n as the store held them (left out with `evidence: digests`)
+  staged/<source>/<n>.parquet   the rows of the table at place n as the store held them; not with `evidence: digests`
   report.json  rejects.jsonl
 ```
 """
@@ -75,7 +75,9 @@ def write_staged(staging: Staging, source: StagedSource, folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for number, table in enumerate(source.tables):
         reader = staging.arrow(f"select * from {table.relation}")
-        with parquet.ParquetWriter(_file(place, number), reader.schema, compression="zstd", compression_level=1) as file:
+        with parquet.ParquetWriter(
+            _file(place, number), reader.schema, compression="zstd", compression_level=1
+        ) as file:
             for batch in reader:
                 file.write_batch(batch)
 
@@ -194,8 +196,8 @@ def _digest(file: Path) -> str:
 def opened(run_folder: Path) -> Evidence:
     """The evidence of a run, with every file proved to be the one that was sealed.
 
-    Raises `UnreachableError` where there is none, where it is not whole (the run died), or where a file is missing, added
-    or changed: all of them are named.
+    Raises `UnreachableError` where there is none, where it is not whole (the run died), or where a file is missing,
+    added or changed: all of them are named.
     """
     folder = run_folder / FOLDER
     manifest = _manifest(folder)
@@ -242,7 +244,9 @@ def _changed(folder: Path, listed: list[dict[str, Any]]) -> Iterable[Problem]:
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
         if file.is_file() and name not in known and name != MANIFEST:
-            yield Problem(code="evidence-added", message=f"{file} was not there when the evidence was sealed", hint=hint)
+            yield Problem(
+                code="evidence-added", message=f"{file} was not there when the evidence was sealed", hint=hint
+            )
 
 
 def _read_source(document: dict[str, Any]) -> StagedSource:

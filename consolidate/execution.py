@@ -111,7 +111,11 @@ class Execution:
             self._finish(report, staged)
         if output is not None and report.exit_code == ExitCode.DONE:
             self._save(report, staged, found, output)
-        if detailed_exitcode and report.exit_code == ExitCode.DONE and any(t.insert or t.update for t in report.targets):
+        if (
+            detailed_exitcode
+            and report.exit_code == ExitCode.DONE
+            and any(t.insert or t.update for t in report.targets)
+        ):
             report = replace(report, exit_code=ExitCode.CHANGES)
         return report
 
@@ -237,9 +241,7 @@ class Execution:
         names = [source.source.name for source in self.sources]
         with connect(destination.dsn, what=_WHAT) as connection, self.clock.stage("diff"):
             if isinstance(schema.state(connection), schema.Absent):
-                found = diff.compare(
-                    staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe
-                )
+                found = diff.compare(staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe)
             else:
                 from consolidate.target.transaction import snapshot  # noqa: PLC0415 - as above
 
@@ -274,9 +276,7 @@ class Execution:
             mapping_digest=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def _load(
-        self, report: RunReport, staging: Staging, destination: Destination, plan: SavedPlan | None
-    ) -> RunReport:
+    def _load(self, report: RunReport, staging: Staging, destination: Destination, plan: SavedPlan | None) -> RunReport:
         """Compare, load and prove in one transaction. With a `plan`: only if the verdicts are the plan's."""
         from consolidate import reconcile  # noqa: PLC0415 - as above
         from consolidate.target import ledger, load  # noqa: PLC0415 - as above
@@ -313,7 +313,7 @@ class Execution:
         return replace(report, seconds=self.clock.shown)
 
     def _read_again(self, plan: SavedPlan) -> list[StagedSource]:
-        """Read the sources once more, for their digests: raises `ConflictError` where one is not as the plan read it."""
+        """Read the sources once more, for their digests; `ConflictError` where one is not as the plan read it."""
         aside = self.folder / "again.duckdb"
         try:
             with self.clock.stage("extract"), Staging.open(aside) as staging:

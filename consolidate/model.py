@@ -1,13 +1,14 @@
-"""The frozen core types that pass between stages. Standard library only; rows are never in them, only names of tables."""
+"""The frozen core types that pass between stages. Standard library only; no rows are in them, but names of tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from consolidate.errors import Location, Problem
 
 
@@ -23,8 +24,8 @@ class SourceKind(StrEnum):
 class SnapshotTable:
     """Where the rows of one table of a snapshot source are: files by name, and for JSON the path of the row list.
 
-    `files` is a glob on the file's name (`trade_log*.json`). `rows` names the member that lists the rows (None: the document
-    itself is the one row). `carry` names members of the document that every row gets as columns of its own.
+    `files` is a glob on the file's name (`trade_log*.json`). `rows` names the member that lists the rows (None: the
+    document itself is the one row). `carry` names members of the document that every row gets as columns of its own.
     """
 
     name: str
@@ -59,11 +60,12 @@ class StagedColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedTable:
-    """A source table as stored, in DuckDB: `relation` holds `"#row"` BIGINT (1, 2, …), each column as VARCHAR under its own
-    name (null = null in the store), and, where `classed`, `"<column>#class"` VARCHAR with the storage class of each cell.
+    """A source table as stored, in DuckDB.
 
-    SQLite classes: integer, real, text, blob (the VARCHAR is upper-case hex), null. JSON classes: string, number, boolean,
-    object, array (the VARCHAR is the JSON text, numbers as written), null, absent. `rows` was counted by the store itself.
+    `relation` holds `"#row"` BIGINT (1, 2, …), each column as VARCHAR under its own name (null = null in the store),
+    and, where `classed`, `"<column>#class"` VARCHAR with the storage class of each cell. SQLite classes: integer, real,
+    text, blob (the VARCHAR is upper-case hex), null. JSON classes: string, number, boolean, object, array (the VARCHAR
+    is the JSON text, numbers as written), null, absent. `rows` was counted by the store itself.
     """
 
     source: str
@@ -155,7 +157,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCounts:
-    """The balance sheet of one source table: read = mapped + merged + rejected + filtered + archived, or it is an error."""
+    """The balance sheet of one source table: read = mapped + merged + rejected + filtered + archived, or an error."""
 
     source: str
     table: str
@@ -195,7 +197,7 @@ class RejectGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounding:
-    """What a `round(x, n)` of a mapping changed: how many values, and the largest absolute change (a decimal as text)."""
+    """What a `round(x, n)` of a mapping changed: how many values, and by how much at most (a decimal as text)."""
 
     source: str
     table: str
@@ -208,7 +210,7 @@ class Rounding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A control total: the same measure taken on both sides. Decimals are text; `difference` is target − source."""
+    """A control total: the same measure taken on both sides. Decimals are text; `difference` is target minus source."""
 
     table: str
     bot_id: str | None
@@ -441,7 +443,8 @@ class RolledBackTable:
 class RollbackReport:
     """A rollback that was done. `run_id` is the run that it undid (of `bot` only, if there is one).
 
-    `rollback_id` names the rollback itself in the ledger. `status` is what the ledger now says of the run: "rolled_back", or "partly_rolled_back" while other rows of it stay.
+    `rollback_id` names the rollback itself in the ledger. `status` is what the ledger now says of the run:
+    "rolled_back", or "partly_rolled_back" while other rows of it stay.
     """
 
     run_id: str

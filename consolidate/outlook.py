@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def money(staging: Staging, bots: Sequence[str]) -> tuple[BotMoney, ...]:
-    """The money of the bots' candidates, as `reconcile.money` gives it after the load of a target that has no other rows."""
+    """The money of the bots' candidates, as `reconcile.money` gives it after the load where there are no other rows."""
     query = statement("outlook/money").decode()
     found = {str(row[0]): row for row in staging.rows(query)}
     return tuple(

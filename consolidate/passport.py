@@ -93,26 +93,28 @@ def _origins(
     connection: Connection, sources: dict[str, PreparedSource], lineage: Sequence[Sequence[object]]
 ) -> tuple[Origin, ...]:
     found = []
-    with tempfile.TemporaryDirectory(prefix="consolidate") as folder:
-        with Staging.open(Path(folder) / "explain.duckdb") as staging:
-            for source, table, key, outcome, run_id, first_run_id, started_at in lineage:
-                compiled = _compiled(sources, str(source), str(table))
-                cells = None
-                if compiled is not None:
-                    recovery.recover(staging, connection, str(source), compiled, key=str(key))
-                    cells = _cells(staging, compiled)
-                found.append(
-                    Origin(
-                        source=str(source),
-                        table=str(table),
-                        key=str(key),
-                        outcome=str(outcome),
-                        run_id=str(run_id),
-                        first_run_id=str(first_run_id),
-                        started_at=None if started_at is None else str(started_at),
-                        cells=cells,
-                    )
+    with (
+        tempfile.TemporaryDirectory(prefix="consolidate") as folder,
+        Staging.open(Path(folder) / "explain.duckdb") as staging,
+    ):
+        for source, table, key, outcome, run_id, first_run_id, started_at in lineage:
+            compiled = _compiled(sources, str(source), str(table))
+            cells = None
+            if compiled is not None:
+                recovery.recover(staging, connection, str(source), compiled, key=str(key))
+                cells = _cells(staging, compiled)
+            found.append(
+                Origin(
+                    source=str(source),
+                    table=str(table),
+                    key=str(key),
+                    outcome=str(outcome),
+                    run_id=str(run_id),
+                    first_run_id=str(first_run_id),
+                    started_at=None if started_at is None else str(started_at),
+                    cells=cells,
                 )
+            )
     return tuple(found)
 
 

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def check(project: Project) -> tuple[Problem, ...]:
-    """Everything that is wrong with the mappings of the project, in the order of files and lines. Connects to nothing."""
+    """Everything that is wrong with the mappings of the project, by file and line. Connects to nothing."""
     return examined(project)[1]
 
 

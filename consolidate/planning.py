@@ -1,7 +1,7 @@
 """A saved plan: what a dry run found, kept so that a later load does exactly that or refuses.
 
 ```
-DIR/plan.json         what the plan rests on: tool version, digests of project file, mappings and source tables, verdicts
+DIR/plan.json         what the plan rests on: digests of project file, mappings and source tables, verdicts
 DIR/staging.duckdb    the staged rows and the candidates made of them
 DIR/report.json  DIR/rejects.jsonl
 ```
@@ -34,7 +34,7 @@ AGAIN: Final = "make a new plan: `consolidate plan -o DIR`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """What a plan rests on. Digests are hex; `tables` by "source.table", `mappings` by source, `verdicts` by target table.
+    """What a plan rests on. Digests are hex; `tables` by "source.table", `mappings` by source, `verdicts` by target.
 
     `verdicts` say for every candidate what a load does with it; `on_conflict` is how conflicts were to be settled.
     """
@@ -185,9 +185,11 @@ def require_same_rules(plan: SavedPlan, *, tool_version: str, project_digest: st
         changed.append(f"consolidate is {tool_version}, the plan was made by {plan.tool_version}")
     if plan.project_digest != project_digest:
         changed.append(f"the project file {plan.project_file} changed")
-    for source in sorted(plan.mappings.keys() | mappings.keys()):
-        if plan.mappings.get(source) != mappings.get(source):
-            changed.append(f"the mapping of source {source} changed")
+    changed += [
+        f"the mapping of source {source} changed"
+        for source in sorted(plan.mappings.keys() | mappings.keys())
+        if plan.mappings.get(source) != mappings.get(source)
+    ]
     _refuse(changed)
 
 
@@ -218,6 +220,8 @@ def _refuse(changed: list[str]) -> None:
         lines = "\n".join(f"  - {one}" for one in changed)
         raise ConflictError(
             Problem(
-                code="stale-plan", message=f"the plan is stale; nothing was loaded. Since it was made:\n{lines}", hint=AGAIN
+                code="stale-plan",
+                message=f"the plan is stale; nothing was loaded. Since it was made:\n{lines}",
+                hint=AGAIN,
             )
         )

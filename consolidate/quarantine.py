@@ -20,7 +20,7 @@ _COLUMNS: Final = "source, source_table, source_key, code, column_name, value, l
 
 
 def write_file(staging: Staging, file: Path) -> None:
-    """Write all rejects as JSON lines, with the keys of the report's `rejects`, in the order of their tables and rows."""
+    """Write all rejects as JSON lines, with the keys of the report's `rejects`, in the order of tables and rows."""
     reader = staging.arrow(
         'select to_json(struct_pack(source := source, "table" := source_table, key := source_key, code := code,'
         ' "column" := column_name, value := value, location := location))::varchar as line'
@@ -35,7 +35,8 @@ def write_file(staging: Staging, file: Path) -> None:
 def first(staging: Staging) -> tuple[Reject, ...]:
     """The first rejects, at most `SHOWN`."""
     return tuple(
-        _reject(row) for row in staging.rows(f'select {_COLUMNS} from rej.rejects order by "#n" limit {SHOWN}')
+        _reject(row)
+        for row in staging.rows(f'select {_COLUMNS} from rej.rejects order by "#n" limit {SHOWN}')  # noqa: S608 - ours
     )
 
 
@@ -43,7 +44,7 @@ def groups(staging: Staging) -> tuple[RejectGroup, ...]:
     """All rejects by source table, code and column, with the first of each as its example; the largest groups first."""
     examples = ", ".join(f'arg_min_null({name}, "#n")' for name in _COLUMNS.split(", "))
     rows = staging.rows(
-        f"select count(*), {examples}"
+        f"select count(*), {examples}"  # noqa: S608 - ours
         " from rej.rejects group by source, source_table, code, column_name"
         ' order by count(*) desc, min("#n")'
     )

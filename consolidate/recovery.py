@@ -29,8 +29,8 @@ def recover(
     """Create `work.recovered`: each row of the source table that target rows come from; return how many there are.
 
     It has `"#key"`, `"#copies"` (how many identical rows there were), each declared column as the text that the store
-    held, and `"<column>#class"` where the store's cells have a class. Rejected and filtered rows are not in it; what the
-    mapping ignores is null, and what it rounds is as rounded. `key`: that one row alone. Raises `psycopg.Error`.
+    held, and `"<column>#class"` where the store's cells have a class. Rejected and filtered rows are not in it; what
+    the mapping ignores is null, and what it rounds is as rounded. `key`: that one row alone. Raises `psycopg.Error`.
     """
     only = "" if key is None else f" and l.source_key = {literal(key)}"
     which = f"l.source = {literal(source)} and l.source_table = {literal(table.mapping.table)}{only}"
@@ -57,11 +57,13 @@ def recover(
         if table.store.classed:
             standard = standard_class(column, table.store, f"({value})")
             kept = _kept(f"{column.name}#class")
-            columns.append(f"case when {_has(f'{column.name}#class')} then {kept} else {standard} end"
-                           f" as {quoted(column.name + '#class')}")
+            columns.append(
+                f"case when {_has(f'{column.name}#class')} then {kept} else {standard} end"
+                f" as {quoted(column.name + '#class')}"
+            )
     staging.run(
         f'create or replace table {RECOVERED} as select t.source_key as "#key",'
-        f" coalesce({_kept('#copies')}::bigint, 1) as \"#copies\"{''.join(f', {one}' for one in columns)}"
+        f' coalesce({_kept("#copies")}::bigint, 1) as "#copies"{"".join(f", {one}" for one in columns)}'
         f" from (select source_key, any_value(residual) as residual from {_LINEAGE} group by 1) t{joins}"
     )
     rows = staging.value(f"select count(*) from {RECOVERED}")

@@ -67,9 +67,9 @@ def verify(
     """Prove a loaded run again: from its evidence, or from the sources (`from_sources`, or with digests alone).
 
     The evidence itself is proved first: one changed byte raises `UnreachableError`, as does a source that is not as the
-    run read it. Rows that later runs wrote are left out, and counted in a notice. `status` is "loaded" and the exit code 0
-    where every row is as it was loaded; else "failed" and 5, with each differing row in `problems`: table, key, columns,
-    both values.
+    run read it. Rows that later runs wrote are left out, and counted in a notice. `status` is "loaded" and the exit
+    code 0 where every row is as it was loaded; else "failed" and 5, with each differing row in `problems`: table, key,
+    columns, both values.
     """
     started = time.perf_counter()
     with opened(project) as destination, connect(destination.dsn, what=_WHAT) as connection:
@@ -131,7 +131,7 @@ def _basis(
                 raise UnreachableError(
                     Problem(
                         code="evidence-changed",
-                        message=f"the staged rows of {source.source}.{table.table} do not have the digest of the manifest",
+                        message=f"the rows of {source.source}.{table.table} do not have the digest of the manifest",
                         hint="bring the evidence back from a copy",
                     )
                 )
@@ -147,9 +147,7 @@ def _ruled(found: Evidence) -> tuple[TransformSource, ...]:
         system = load.system(found.mapping(index), problems)
         if system is not None:
             compiled = compile_system(system, zone=rules.time_zone, problems=problems)
-            sources.append(
-                TransformSource(name=staged.source, compiled=compiled, staged=staged, routing=rules.routing)
-            )
+            sources.append(TransformSource(name=staged.source, compiled=compiled, staged=staged, routing=rules.routing))
     if problems:
         raise UnreachableError(
             Problem(
@@ -234,7 +232,7 @@ def _unproved(staging: Staging, table: str) -> list[tuple[int, str, str]]:
     proved = ", ".join(f"'{why}'" for why in _PROVED)
     rows = staging.rows(
         f"select d.n, d.why, coalesce(d.target_key, min(h.target_key), '?') from {work('diff', table)} d"
-        f" left join {LINEAGE} l on l.\"#n\" = d.n and l.target_table = $1 left join {HELD_LINEAGE} h"
+        f' left join {LINEAGE} l on l."#n" = d.n and l.target_table = $1 left join {HELD_LINEAGE} h'
         " on h.target_table = l.target_table and h.source = l.source and h.source_table = l.source_table"
         f" and h.source_key = {STORED_KEY} where d.why not in ({proved})"
         " group by d.n, d.why, d.target_key order by 3, 1",
@@ -247,5 +245,3 @@ def _notices(basis: str, proved: int, superseded: int) -> Iterator[Notice]:
     yield Notice(code="verified", message=f"{proved} rows are as they were loaded, made anew from {basis}")
     if superseded:
         yield Notice(code="superseded", message=f"{superseded} rows were written again by later runs, and left out")
-
-

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import tempfile
 import uuid
 from pathlib import Path
@@ -18,14 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEMPLATE = "template_unified"
+_FOLDER = "CONSOLIDATE_TEST_FOLDER"
+
+
+def pytest_configure() -> None:
+    """Choose the folder of the server in the first process of the session; the workers inherit it.
+
+    It is not below pytest's own: each further session of root takes the right to pass through that away from others,
+    and so from a server that runs meanwhile as an ordinary user.
+    """
+    if _FOLDER not in os.environ:
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="consolidate-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+def postgres_server() -> Iterator[embedded.Server]:
     """The server of this test session, not durable. The last worker to leave stops it."""
-    base = tmp_path_factory.getbasetemp()
-    # Under xdist, each worker has a folder of its own in that of the session.
-    shared = base.parent if base.name.startswith("popen-") else base
+    shared = Path(os.environ[_FOLDER])
     with embedded.server(shared / "postgres", durable=False) as server:
         with (shared / "template.lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)

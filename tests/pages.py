@@ -264,3 +264,15 @@ def huge(number: int) -> RunReport:
             inserts=CHARTS.inserts,
         ),
     )
+
+
+SMALL: Final = dataclasses.replace(
+    LOADED,
+    changed=PICTURED.changed[:1],
+    charts=ChartData(
+        bots=(dataclasses.replace(CHARTS.bots[0], equity_before=course("10000", "1.25", 4, 24)),),
+        symbols=CHARTS.symbols[:2],
+        inserts=CHARTS.inserts[2:],
+    ),
+)
+"""A run with a little of everything, for the golden page."""

@@ -1,4 +1,4 @@
-"""Random values through each kind of source, and what must become of them. `python -m tests.probe 100000` is the long run.
+"""Random values through each kind of source, and what must become of them. Long: `python -m tests.probe 100000`.
 
 A probe row holds a decimal, a double, an instant, a text and a JSON document. It is either in the target, each value
 identical (doubles rounded half-even, as the mapping says), or rejected with a code that its values give cause for.
@@ -31,7 +31,25 @@ KINDS = ("postgres", "sqlite", "json", "csv")
 _EXACT = Context(prec=400)
 _LIMIT = Decimal(10) ** 12
 _PLANES = (0x20, 0x7F, 0x100, 0x800, 0x2000, 0xFFF0, 0x10000, 0x1F600, 0x20000, 0xE0100, 0x10FFF0)
-_TEXTS = ("", " ", "\\N", "\\", '"', "'", "''", "\t", "\n", "\r\n", "a\\nb", "<script>", "=1+1", "null", "NaN", ",", "\u2028")
+_TEXTS = (
+    "",
+    " ",
+    "\\N",
+    "\\",
+    '"',
+    "'",
+    "''",
+    "\t",
+    "\n",
+    "\r\n",
+    "a\\nb",
+    "<script>",
+    "=1+1",
+    "null",
+    "NaN",
+    ",",
+    "\u2028",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +143,8 @@ def build(kind: str, rows: Iterable[Probe], folder: Path, dsn: str) -> None:
         case "sqlite":
             with closing(sqlite3.connect(folder / "probe.db")) as store, store:
                 store.execute(
-                    "create table probe (id integer primary key, amount text, real real, moment text, note text, doc text)"
+                    "create table probe"
+                    " (id integer primary key, amount text, real real, moment text, note text, doc text)"
                 )
                 store.executemany(
                     "insert into probe values (?, ?, ?, ?, ?, ?)",
@@ -176,7 +195,7 @@ def wrong(kind: str, rows: list[Probe], folder: Path, target: str, store: str) -
                 " and k.target_table = 'audit.system_events' join audit.system_events e on e.id::text = k.target_key"
             ).fetchall()
         }
-        rejected = dict(
+        rejected: dict[str, str] = dict(
             connection.execute("select source_key, code from audit.migration_rejects").fetchall()
         )
     found = []
@@ -210,7 +229,7 @@ def causes(row: Probe, kind: str) -> set[str]:
         found.add("not_finite")
     elif abs(_rounded(real)) >= _LIMIT:
         found.add("out_of_range")
-    if row.moment in {"infinity"} or row.moment.startswith("12024") or row.moment.endswith("BC"):
+    if row.moment == "infinity" or row.moment.startswith("12024") or row.moment.endswith("BC"):
         found.add("out_of_range")
     elif ".123456789" in row.moment:
         found.add("inexact")

@@ -82,13 +82,16 @@ def _held(symbol: str, rule: str, entry: str, size: float = 100.0) -> Cells:
     }
 
 
-EVENTS: Final[list[Cells]] = [
+UNMATCHED: Final[list[Cells]] = [
     _close("ADAUSDT", "Rule 1", "07:00:00.1"),
     _close("ADAUSDT", "untracked_startup", "07:00:00.1"),
+    _close("BTC/USDT", "Rule 1", "10:30:00", "manual"),
+]
+EVENTS: Final[list[Cells]] = [
+    *UNMATCHED,
     # one entry, closed; a second close finds nothing open; then open again; and another rule beside it
     _open("BTC/USDT", "Rule 1", "09:00:00.500001", 61000.5, 0.01),
     _close("BTC/USDT", "Rule 1", "10:00:00.25", "risk_management"),
-    _close("BTC/USDT", "Rule 1", "10:30:00", "manual"),
     _open("BTCUSDT", "Rule 1", "12:00:00", 61100.5, 0.02),
     _open("BTCUSDT", "Rule 2", "09:05:00", 61050.5, 0.005),
     # two entries that one close ends, and two that are still open
@@ -100,6 +103,7 @@ EVENTS: Final[list[Cells]] = [
     # an event that is there twice, one spelled otherwise than its close, one with another offset, equal times
     _open("DOTUSDT", "Rule 1", "09:00:00"),
     _open("DOTUSDT", "Rule 1", "09:00:00"),
+    _open("DOTUSDT", "Rule 1", "09:00:00.000000"),
     _open("FIL-USDT", "Rule 1", "09:00:00"),
     _close("FILUSDT", "Rule 1", "09:30:00", None),
     opened("2025-10-07T11:00:00+02:00", "TRXUSDT", "Rule 1", 0.1 + 0.2, 1000),
@@ -129,6 +133,12 @@ EVENTS: Final[list[Cells]] = [
     _open("XRPUSDT", "Rule 3", "07:00:00"),
     _open("XRPUSDT", "Rule 3", "07:10:00"),
     _close("XRPUSDT", "Rule 3", "08:00:00"),
+    _open("AAVEUSDT", "Rule 1", "06:00:00"),
+    _open("AAVEUSDT", "Rule 1", "06:00:40"),
+    _close("AAVEUSDT", "Rule 1", "07:00:00"),
+    _open("INJUSDT", "Rule 1", "08:30:00"),
+    _open("INJUSDT", "Rule 1", "09:00:30"),
+    _open("INJUSDT", "Rule 1", "09:10:05"),
     # trades that a dump has too
     _open("AVAXUSDT", "Rule 1", "09:00:00"),
     _open("AVAXUSDT", "Rule 2", "09:00:00"),
@@ -153,16 +163,19 @@ REPORTS: Final[dict[str, Cells]] = {
         exit_reason="stop_loss", net_pnl=-6.294000000000001, return_pct=-0.8717451523545706, entry_count=2,
         total_invested=722.0,
     ),
-    "closes entries": _report("XRPUSDT", "Rule 2", "07:00:00", "08:00:00", quantity=200.0, entry_count=2),
+    "closes entries": _report("XRP/USDT", "Rule 2", "07:00:00", "08:00:00", quantity=200.0, entry_count=2),
     "another average": _report(
         "XRPUSDT", "Rule 3", "07:00:00", "08:00:00", quantity=200.0, entry_count=2, avg_entry_price=2.00000002
     ),
+    "of a later entry": _report("AAVEUSDT", "Rule 1", "06:00:45", "07:00:00"),
     "alone": _report(
         "UNIUSDT", "Rule 1", "06:00:00", "06:30:00.9", avg_entry_price=0.5123, quantity=400.0,
         exit_reason="risk_management",
         net_pnl=1.91, return_pct=0.9320710521178996, entry_count="",
     ),
     "entries alone": _report("UNI-USDT", "Rule 2", "06:00:00", "06:30:00", entry_count=3),
+    "before a later entry": _report("INJUSDT", "Rule 1", "09:00:10", "10:00:00", entry_count=2),
+    "after a later entry": _report("INJUSDT", "Rule 1", "09:10:20", "10:00:00", entry_count=2),
     "still open": _report(
         "UNIUSDT", "Rule 3", "06:00:00", "", exit_price="", net_pnl="", return_pct="", exit_reason=""
     ),
@@ -210,6 +223,8 @@ SIGNALS: Final[dict[str, Cells]] = {
     "of another rule": _signal(HOUR, "NEARUSDT", "Rule 2"),
     "of another symbol": _signal(HOUR, "NEOUSDT", "Rule 1"),
     "before a reported trade": _signal(-2 * HOUR - 30_000, "UNIUSDT", "Rule 1"),
+    "before a reported and a logged trade": _signal(HOUR, "INJUSDT", "Rule 1"),
+    "before a logged and a reported trade": _signal(HOUR + 600_000, "INJUSDT", "Rule 1"),
     "before a held trade": _signal(6 * HOUR + 50 * 60_000, "APTUSDT", "Rule 9"),
 }
 
@@ -234,10 +249,15 @@ def _event_key(event: Cells) -> str:
     return f"{event['timestamp']}|{event['event']}|{event['symbol']}|{event['rule_id']}"
 
 
-def _logged(done: Consolidated, symbol: str, rule: str, table: str, *, entry: int = 0) -> Row:
-    """What an `opened` event made; of a position's first entry, unless `entry` says which."""
+def _opened_key(symbol: str, rule: str, *, entry: int = 0) -> str:
+    """The key of an `opened` event; of the first of its pair, unless `entry` says which."""
     found = [one for one in EVENTS if (one["event"], one["symbol"], one["rule_id"]) == ("opened", symbol, rule)]
-    return done.one(SOURCE, "trade_events", _event_key(found[entry]), table)
+    return _event_key(found[entry])
+
+
+def _logged(done: Consolidated, symbol: str, rule: str, table: str, *, entry: int = 0) -> Row:
+    """What that event made."""
+    return done.one(SOURCE, "trade_events", _opened_key(symbol, rule, entry=entry), table)
 
 
 def _report_key(name: str) -> str:
@@ -260,9 +280,8 @@ def _signalled(done: Consolidated, name: str) -> Row:
 
 def test_the_rows_that_are_not_loaded_are_these(done: Consolidated) -> None:
     rejects = {(one.source, one.table, one.key, one.code.value, one.column) for one in done.report.rejects}
-    unmatched = (EVENTS[0], EVENTS[1], EVENTS[4])
     assert rejects == {
-        *((SOURCE, "trade_events", _event_key(one), "unmatched_close", "event") for one in unmatched),
+        *((SOURCE, "trade_events", _event_key(one), "unmatched_close", "event") for one in UNMATCHED),
         (SOURCE, "trade_reports", _report_key("another reason"), "source_conflict", "exit_reason"),
         (SOURCE, "trade_reports", _report_key("another quantity"), "source_conflict", "quantity"),
         (SOURCE, "trade_reports", _report_key("another exit"), "source_conflict", "exit_time"),
@@ -295,7 +314,7 @@ def test_a_trade_of_the_log_column_by_column(done: Consolidated) -> None:
     row = _logged(done, "BTC/USDT", "Rule 1", T)
     known = {name: value for name, value in row.items() if value is not None and name != "id"}
     assert known == {
-        "trade_id": f"{BOT}_BTCUSDT_1759827600_{short_hash(SOURCE, 'trade_events', _event_key(EVENTS[2]))}",
+        "trade_id": f"{BOT}_BTCUSDT_1759827600_{short_hash(SOURCE, 'trade_events', _opened_key('BTC/USDT', 'Rule 1'))}",
         "bot_id": BOT,
         "symbol": "BTCUSDT",
         "side": "buy",
@@ -325,7 +344,7 @@ def test_a_position_of_the_log_column_by_column(done: Consolidated) -> None:
     trade = _logged(done, "BTC/USDT", "Rule 1", T)["trade_id"]
     known = {name: value for name, value in row.items() if value is not None and name != "id"}
     assert known == {
-        "position_id": f"{BOT}_BTCUSDT_1759827600_{short_hash(SOURCE, 'trade_events', _event_key(EVENTS[2]))}",
+        "position_id": str(_logged(done, "BTC/USDT", "Rule 1", T)["trade_id"]),  # the first entry's place in the log
         "bot_id": BOT,
         "symbol": "BTCUSDT",
         "side": "long",
@@ -394,11 +413,15 @@ def test_events_of_one_moment_are_in_the_order_of_the_log(done: Consolidated) ->
 
 def test_a_close_without_an_opening_is_rejected(done: Consolidated) -> None:
     unmatched = [key for key, code in done.codes(SOURCE, "trade_events").items() if code == "unmatched_close"]
-    assert unmatched == [_event_key(EVENTS[0]), _event_key(EVENTS[1]), _event_key(EVENTS[4])]
+    assert unmatched == [_event_key(one) for one in UNMATCHED]
 
 
-def test_an_event_that_is_there_twice_is_one_event(done: Consolidated) -> None:
-    assert _logged(done, "DOTUSDT", "Rule 1", P)["size"] == "100.00000000"
+def test_an_event_that_is_there_twice_is_one_event_however_its_time_is_written(done: Consolidated) -> None:
+    (trade,) = (row for row in done.target.of(T) if row["symbol"] == "DOTUSDT")
+    for time in ("09:00:00", "09:00:00.000000"):
+        key = _event_key(_open("DOTUSDT", "Rule 1", time))
+        assert done.one(SOURCE, "trade_events", key, T) == trade
+        assert done.one(SOURCE, "trade_events", key, P)["size"] == "100.00000000"
 
 
 def test_a_close_that_spells_the_symbol_otherwise_closes_all_the_same(done: Consolidated) -> None:
@@ -418,7 +441,7 @@ def test_a_report_fills_the_nulls_of_the_trade_that_the_log_has(done: Consolidat
     assert row == _logged(done, "LTCUSDT", "Rule 1", T)
     known = {name: value for name, value in row.items() if value is not None and name not in {"id", "strategy_params"}}
     assert known == {
-        "trade_id": f"{BOT}_LTCUSDT_1759827610_{short_hash(SOURCE, 'trade_events', _event_key(EVENTS[20]))}",
+        "trade_id": f"{BOT}_LTCUSDT_1759827610_{short_hash(SOURCE, 'trade_events', _opened_key('LTCUSDT', 'Rule 1'))}",
         "bot_id": BOT,
         "symbol": "LTCUSDT",
         "side": "buy",
@@ -524,6 +547,7 @@ def test_a_report_of_several_entries_gives_them_exit_price_and_reason_but_no_pnl
 
 def test_a_report_of_several_entries_closes_what_the_log_leaves_open(done: Consolidated) -> None:
     position = _reported(done, "closes entries", P)
+    assert '"symbol": "XRP/USDT"' in str(position["position_metadata"])
     assert (position["status"], position["closed_at"]) == ("closed", "2025-10-07 08:00:00+00")
     assert (position["last_updated"], position["exit_trade_ids"]) == (
         "2025-10-07 08:00:00+00",
@@ -537,6 +561,14 @@ def test_a_report_of_several_entries_closes_what_the_log_leaves_open(done: Conso
             "take_profit",
             None,
         )
+
+
+def test_a_report_of_a_later_entry_says_nothing_about_the_position(done: Consolidated) -> None:
+    first, second = (_logged(done, "AAVEUSDT", "Rule 1", T, entry=i) for i in (0, 1))
+    assert _reported(done, "of a later entry", T) == second
+    assert (first["pnl_usd"], second["pnl_usd"]) == (None, "49.50000000")
+    position = _logged(done, "AAVEUSDT", "Rule 1", P)
+    assert (position["realized_pnl"], position["size"]) == (None, "200.00000000")
 
 
 def test_an_average_that_is_another_contradicts_the_log(done: Consolidated) -> None:
@@ -733,6 +765,15 @@ def test_a_trade_that_only_a_report_or_a_dump_knows_executes_a_signal_too(done: 
     key = _held_key("15:00:00", "APT/USDT", "Rule 9", "14:50:00.75")
     held = done.one(SOURCE, "active_trades", key, T)
     assert _signalled(done, "before a held trade")["execution_trade_id"] == held["trade_id"]
+
+
+def test_of_several_trades_the_first_executes_a_signal(done: Consolidated) -> None:
+    first = _signalled(done, "before a reported and a logged trade")
+    assert first["execution_trade_id"] == _reported(done, "before a later entry", T)["trade_id"]
+    assert first["execution_time"] == "2025-10-07 09:00:10+00"
+    second = _signalled(done, "before a logged and a reported trade")
+    assert second["execution_trade_id"] == _logged(done, "INJUSDT", "Rule 1", T, entry=2)["trade_id"]
+    assert second["execution_time"] == "2025-10-07 09:10:05+00"
 
 
 def test_tables_have_the_names_of_what_they_hold(done: Consolidated) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +24,6 @@ from tests.command import consolidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CANARY = "c4nary-p4ss"
 WRONG = "wr0ng-c4nary"
@@ -89,10 +90,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def password_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+def password_server() -> Iterator[embedded.Server]:
     """A server where the user bob needs a password."""
-    place = tmp_path_factory.mktemp("pw")
-    with embedded.server(place, durable=False) as server:
+    with tempfile.TemporaryDirectory(prefix="c") as name, embedded.server(Path(name), durable=False) as server:
+        place = Path(name)
         with connect(server.dsn("postgres"), what="the test") as connection:
             connection.execute(f"create role bob login createdb password '{CANARY}'".encode())
             connection.execute(b"create role eve login password 'eve'")

@@ -128,7 +128,7 @@ def test_stale_pid_file_that_names_another_process_by_now_is_no_hindrance(tempor
     folder = temporary_folder / "postgres"
     with running(folder):
         lines = (folder / "data" / "postmaster.pid").read_text().split("\n")
-    bystander = subprocess.Popen(["sleep", "60"])
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         (folder / "data" / "postmaster.pid").write_text("\n".join([str(bystander.pid), *lines[1:]]))
         with running(folder) as dsn:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 import pytest
@@ -69,7 +69,7 @@ NUMBERS = st.one_of(
         ["1.10", "1E5", "-0", "0.0", "1e-07", "1.5E+10", "1234567890123456789012345678901234567890.1234567890"]
     ),
 ).filter(lambda text: re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", text) is not None)
-TEXTS = st.text(st.characters(exclude_categories=("Cs",))) | st.text(
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
     st.sampled_from('"\\{}[]:,1.-e\n\t\0\ue000\ue001 truenl')
 )
 
@@ -77,7 +77,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",))) | st.text(
 class _Written(float):
     """A number that is dumped just as it was written."""
 
-    def __new__(cls, text: str) -> _Written:
+    def __new__(cls, text: str) -> Self:
         made = super().__new__(cls, 0.0)
         made.text = text
         return made
@@ -108,7 +108,7 @@ def _dump(value: object, *, ascii_only: bool = False) -> str:
             return json.dumps(value, ensure_ascii=ascii_only)
 
 
-def _staged(row: dict[str, object], name: str) -> tuple[object, str]:
+def _staged(row: dict[str, object], name: str) -> tuple[object, str]:  # noqa: PLR0911 - one for each class
     if name not in row:
         return None, "absent"
     match row[name]:
@@ -136,7 +136,7 @@ KEYS = st.sampled_from(["a", "b c", 'd"e', "/f~1", " ", "0", "é'", "select"])
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(st.dictionaries(KEYS, CELLS, max_size=5), max_size=8), ascii_only=st.booleans(), bom=st.booleans())
 def test_every_json_cell_arrives_as_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool, bom: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], *, ascii_only: bool, bom: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("snapshot")
     (folder / "log.json").write_text(
@@ -160,7 +160,7 @@ def test_every_json_cell_arrives_as_written(
                     assert value == expected
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> Any:  # noqa: ANN401 - what JSON holds
     """A document with its numbers as the text that was written."""
     return json.loads(text, parse_float=lambda number: ("number", number), parse_int=lambda number: ("number", number))
 
@@ -321,7 +321,7 @@ def _csv(rows: list[tuple[str | None, ...]], end: str) -> str:
     mixed=st.booleans(),
 )
 def test_every_csv_cell_arrives_as_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, ...]], end: str, mixed: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, ...]], end: str, *, mixed: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("snapshot")
     (folder / "trades.csv").write_text(

@@ -153,8 +153,8 @@ def test_killed_at_each_stage_nothing_is_loaded_and_the_run_is_shown_as_interrup
 
 
 def test_killed_at_random_moments_all_or_nothing_is_there(place: Place) -> None:
-    seed = random.randrange(10**6)  # noqa: S311
-    moments = random.Random(seed)  # noqa: S311
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
     started = time.monotonic()
     assert place.call("run").code == 0
     whole, took = place.loaded(), time.monotonic() - started

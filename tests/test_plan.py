@@ -35,7 +35,12 @@ def _everything(dsn: str) -> list[tuple[object, ...]]:
             " where schemaname in ('trading', 'analytics', 'config', 'audit') order by 1"
         ).fetchall()
         return [
-            (name, *connection.execute(f"select count(*), md5(string_agg(t::text, '' order by t::text)) from {name} t").fetchall())  # noqa: S608
+            (
+                name,
+                *connection.execute(
+                    f"select count(*), md5(string_agg(t::text, '' order by t::text)) from {name} t"
+                ).fetchall(),
+            )
             for (name,) in tables
         ]
 
@@ -134,7 +139,7 @@ def test_apply_refuses_another_project_file_or_mapping(tmp_path: Path, target_ds
     pipeline.plan(loaded, output=tmp_path / "plan")
     file = tmp_path / "consolidate.yaml"
     file.write_text(file.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
-    with pytest.raises(ConflictError, match="the project file .* changed"):
+    with pytest.raises(ConflictError, match=r"the project file .* changed"):
         pipeline.apply(project.load(file, {"TARGET": target_dsn}), tmp_path / "plan")
 
 

@@ -9,6 +9,7 @@ import pytest
 from consolidate import fixtures, pipeline, project, recovery
 from consolidate.extract import extract
 from consolidate.mapping.homes import homes
+from consolidate.model import RejectCode
 from consolidate.postgres import connect
 from consolidate.preparation import prepared
 from consolidate.staging import Staging, quoted
@@ -24,9 +25,7 @@ _BOTS = {
     "      demo: {id: momentum_demo_001, deployment_mode: demo, initial_capital: 1}\n"
     "      live: {id: momentum_001, deployment_mode: live, initial_capital: 1, default: true}\n",
 }
-_CODES = "null_key duplicate_key storage_class bad_value not_finite nul_byte bad_json ambiguous_time skipped_time \
-unmapped_value unknown_bot missing_value inexact out_of_range too_long check_violation duplicate_target missing_reference \
-rejected_reference unmatched_close unobserved_close source_conflict".split()
+_CODES = [code.value for code in RejectCode]
 
 
 def _consolidated(system: str, set_: str, folder: Path, target: str, store_dsn: str) -> tuple[PreparedSource, str]:
@@ -79,7 +78,7 @@ def _assert_same(staging: Staging, source: PreparedSource, table: CompiledTable,
     listed = ", ".join(columns)
     rounded = {c for c, home in homes(mapping).rows.items() if home.rounded}
     keys = ", ".join("'" + str(one).replace("'", "''") + "'" for one in rejected if one is not None) or "''"
-    alive = f"select {key} as \"#key\", {listed} from {staged} where ({key}) is not null and ({key}) not in ({keys})"
+    alive = f'select {key} as "#key", {listed} from {staged} where ({key}) is not null and ({key}) not in ({keys})'
     back = f'select "#key", {listed} from {recovery.RECOVERED}, range("#copies") where "#key" not in ({keys})'
     exact = [c for c in columns if c.strip('"').removesuffix("#class") not in rounded]
     names = ", ".join(['"#key"', *exact])
@@ -88,7 +87,7 @@ def _assert_same(staging: Staging, source: PreparedSource, table: CompiledTable,
         assert extra == [], f"{mapping.table}: {exact}"
     for column in rounded:
         differing = staging.rows(
-            f"select a.{quoted(column)}, b.{quoted(column)} from ({alive}) a join ({back}) b using (\"#key\")"
+            f'select a.{quoted(column)}, b.{quoted(column)} from ({alive}) a join ({back}) b using ("#key")'
             f" where a.{quoted(column)} is distinct from b.{quoted(column)}"
             f" and not (abs(a.{quoted(column)}::double - b.{quoted(column)}::double) < 0.00005) limit 3"
         )

@@ -152,8 +152,10 @@ def test_schemas_that_an_administrator_made_are_used_by_a_user_without_rights_on
         ("alter table trading.bots enable row level security", "trading.bots has row-level security switched on"),
         ("create rule quiet as on insert to trading.bots do instead nothing", "trading.bots has the extra rule quiet"),
         (
-            "create trigger touch before update on trading.bots "
-            "for each row execute function suppress_redundant_updates_trigger()",
+            (
+                "create trigger touch before update on trading.bots "
+                "for each row execute function suppress_redundant_updates_trigger()"
+            ),
             "trading.bots has the extra trigger touch",
         ),
         (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,9 +42,7 @@ def _run_folder(loaded: Project) -> Path:
     return folder
 
 
-def test_a_clean_target_holds_from_evidence_and_from_sources(
-    tmp_path: Path, target_dsn: str, empty_dsn: str
-) -> None:
+def test_a_clean_target_holds_from_evidence_and_from_sources(tmp_path: Path, target_dsn: str, empty_dsn: str) -> None:
     loaded = _loaded(tmp_path, target_dsn, "shortseller", "momentum", "lxalgo", postgres_dsn=empty_dsn)
     for from_sources in (False, True):
         report = pipeline.verify(loaded, from_sources=from_sources)
@@ -143,9 +143,6 @@ def test_without_the_stores_evidence_suffices(tmp_path: Path, target_dsn: str) -
 
 
 def test_digests_alone_need_unchanged_sources(tmp_path: Path, target_dsn: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
     loaded = _loaded(tmp_path, target_dsn, "momentum", more="evidence: digests\n")
     assert not list((_run_folder(loaded) / "evidence").rglob("*.parquet"))
     assert pipeline.verify(loaded).status == "loaded"
@@ -157,9 +154,6 @@ def test_digests_alone_need_unchanged_sources(tmp_path: Path, target_dsn: str) -
 
 
 def test_rows_of_later_runs_are_left_out_and_counted(tmp_path: Path, target_dsn: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
     loaded = _loaded(tmp_path, target_dsn, "momentum")
     first = _run_folder(loaded).name
     with closing(sqlite3.connect(tmp_path / "momentum" / "trading.db")) as store:
@@ -212,7 +206,7 @@ def test_a_passport_leads_from_a_row_to_its_source_rows_as_stored(tmp_path: Path
 
 def test_an_unknown_row_or_table_is_told_with_what_to_do(tmp_path: Path, target_dsn: str) -> None:
     loaded = _loaded(tmp_path, target_dsn, "momentum")
-    with pytest.raises(UsageError, match="did you mean `trading.trades`"):
+    with pytest.raises(UsageError, match=r"did you mean `trading\.trades`"):
         pipeline.explain(loaded, "trading.trade", "x")
     with pytest.raises(UsageError, match="the key is its trade_id"):
         pipeline.explain(loaded, "trades", "x")

@@ -12,7 +12,21 @@ from typing import Annotated, Final
 
 import typer
 
-from consolidate.cli import apply, check, demo, explain, init, inspect, plan, rejects, rollback, run, runs, schema, verify
+from consolidate.cli import (
+    apply,
+    check,
+    demo,
+    explain,
+    init,
+    inspect,
+    plan,
+    rejects,
+    rollback,
+    run,
+    runs,
+    schema,
+    verify,
+)
 from consolidate.cli.terminal import Terminal
 from consolidate.errors import ConsolidateError, ExitCode, Problem
 

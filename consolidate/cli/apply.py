@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from consolidate.cli.options import Json, Quiet
+from consolidate.cli.options import Html, Json, Junit, Markdown, Quiet
 from consolidate.cli.terminal import Terminal
 
 
 def apply(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a plan that `consolidate plan -o DIR` made, e.g. `monday`.")
+        Path,
+        typer.Argument(metavar="DIR", help="The folder of a plan that `consolidate plan -o DIR` made, e.g. `monday`."),
     ],
     config: Annotated[
         Path | None,
@@ -26,6 +27,9 @@ def apply(
         ),
     ] = None,
     json: Json = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
     quiet: Quiet = False,
 ) -> None:
     """Load a saved plan: exactly what it foresaw, or nothing, with what changed since.
@@ -41,12 +45,17 @@ def apply(
 
     terminal = context.ensure_object(Terminal)
     terminal.begin("apply", document.REPORT, json, quiet=quiet)
+    terminal.also(html=html, markdown=markdown, junit=junit)
     project = terminal.load(config or Path(planning.read(folder).project_file))
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
 
         report = pipeline.apply(opened, folder, observe=observe)
     terminal.finish(
-        document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
+        document.run(report),
+        text.body(report),
+        text.ending(report),
+        failed=report.exit_code != ExitCode.DONE,
+        report=report,
     )
     raise typer.Exit(report.exit_code)

@@ -28,6 +28,32 @@ Json: TypeAlias = Annotated[
         "output, and the text for people then goes to standard error.",
     ),
 ]
+Html: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write the report as one page with tables and pictures that opens without a network, e.g. "
+        "`--html report.html`.",
+    ),
+]
+Markdown: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--markdown",
+        metavar="FILE",
+        help="Write the report as Markdown, short enough for a pull-request comment, e.g. `--markdown report.md`.",
+    ),
+]
+Junit: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit",
+        metavar="FILE",
+        help="Write the report as JUnit XML, a test case a source table, reject code and control total, e.g. "
+        "`--junit report.xml`.",
+    ),
+]
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print nothing but errors, e.g. `--quiet` in a nightly job."),

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, OnConflict, OnConflictOption, Quiet
+from consolidate.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Html,
+    Json,
+    Junit,
+    Markdown,
+    OnConflict,
+    OnConflictOption,
+    Quiet,
+)
 from consolidate.cli.terminal import Terminal
 
 
@@ -24,13 +34,14 @@ def plan(
     ] = None,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option(
-            "--detailed-exitcode", help="Exit with 3 where a load would change the target, e.g. in a CI job."
-        ),
+        typer.Option("--detailed-exitcode", help="Exit with 3 where a load would change the target, e.g. in a CI job."),
     ] = False,
     on_conflict: OnConflictOption = OnConflict.REFUSE,
     config: Config = DEFAULT_CONFIG,
     json: Json = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
     quiet: Quiet = False,
 ) -> None:
     """Tell what `run` would do, exactly, and write nothing to any database.
@@ -46,6 +57,7 @@ def plan(
 
     terminal = context.ensure_object(Terminal)
     terminal.begin("plan", document.REPORT, json, quiet=quiet)
+    terminal.also(html=html, markdown=markdown, junit=junit)
     project = terminal.load(config)
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
@@ -58,5 +70,5 @@ def plan(
             observe=observe,
         )
     failed = report.exit_code not in {ExitCode.DONE, ExitCode.CHANGES}
-    terminal.finish(document.run(report), text.body(report), text.ending(report), failed=failed)
+    terminal.finish(document.run(report), text.body(report), text.ending(report), failed=failed, report=report)
     raise typer.Exit(report.exit_code)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from consolidate.cli.options import DEFAULT_CONFIG, Config, Json, OnConflict, OnConflictOption, Quiet
+from consolidate.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Html,
+    Json,
+    Junit,
+    Markdown,
+    OnConflict,
+    OnConflictOption,
+    Quiet,
+)
 from consolidate.cli.terminal import Terminal
 
 
@@ -18,6 +28,9 @@ def run(
     on_conflict: OnConflictOption = OnConflict.REFUSE,
     config: Config = DEFAULT_CONFIG,
     json: Json = None,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
     quiet: Quiet = False,
 ) -> None:
     """Load every source of the project into its target: all of it, or nothing.
@@ -33,6 +46,7 @@ def run(
 
     terminal = context.ensure_object(Terminal)
     terminal.begin("run", document.REPORT, json, quiet=quiet)
+    terminal.also(html=html, markdown=markdown, junit=junit)
     project = terminal.load(config)
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
@@ -40,6 +54,10 @@ def run(
         confirm = None if yes or not terminal.interactive else terminal.confirmed
         report = pipeline.run(opened, on_conflict=on_conflict.value, confirm=confirm, observe=observe)
     terminal.finish(
-        document.run(report), text.body(report), text.ending(report), failed=report.exit_code != ExitCode.DONE
+        document.run(report),
+        text.body(report),
+        text.ending(report),
+        failed=report.exit_code != ExitCode.DONE,
+        report=report,
     )
     raise typer.Exit(report.exit_code)

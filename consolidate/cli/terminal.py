@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from consolidate.cli.files import ReportFiles
 from consolidate.errors import ExitCode, Problem, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Terminal:
         self._quiet = False
         self._project: Project | None = None
         self._committed = False
+        self._files = ReportFiles()
 
     def begin(self, command: str, schema: str, json: str | None, *, quiet: bool) -> None:
         """Take what the person asked for. Raises `UsageError` where the JSON could not be written in the end."""
@@ -50,6 +52,11 @@ class Terminal:
                 )
             )
         self._json = json
+
+    def also(self, *, html: Path | None, markdown: Path | None, junit: Path | None) -> None:
+        """Take which files of a run's report the person asked for. Raises `UsageError` as `begin`."""
+        self._files = ReportFiles(html=html, markdown=markdown, junit=junit)
+        self._files.require_writable()
 
     def load(self, file: Path) -> Project:
         """The project of the file; raises `UsageError` with all that is wrong with it."""
@@ -104,8 +111,12 @@ class Terminal:
         ending: Iterable[RenderableType] = (),
         *,
         failed: bool = False,
+        report: RunReport | None = None,
     ) -> None:
-        """Show what was done, and write the document where it was asked for; `ending` of a failure is an error."""
+        """Show what was done, and write the document where it was asked for; `ending` of a failure is an error.
+
+        `report` is what other files that were asked for are made of.
+        """
         self.reported = True
         aside = sys.stderr if self._json == STANDARD_OUTPUT else sys.stdout
         if not self._quiet:
@@ -113,6 +124,8 @@ class Terminal:
         if failed or not self._quiet:
             _show(sys.stderr if failed else aside, ending)
         self._write(document)
+        if report is not None:
+            self._files.write(report)
 
     def fail(self, problems: Sequence[Problem], exit_code: ExitCode) -> int:
         """Show what stopped the command, write it as JSON where that was asked for; return the exit code."""
@@ -128,6 +141,7 @@ class Terminal:
                 if run
                 else document.refusal(self._schema, self._command, exit_code, found)
             )
+            self._write_failure(exit_code, printed)
         return int(exit_code)
 
     def interrupted(self) -> None:
@@ -142,6 +156,8 @@ class Terminal:
         from consolidate.report import document
 
         self._write(document.failure(self._command, ExitCode.INTERRUPTED, [text]))
+        if not self._committed:
+            self._write_failure(ExitCode.INTERRUPTED, [text])
 
     def complain(self, text: str, *, dim: bool = False) -> None:
         """Print a text of ours on standard error."""
@@ -171,6 +187,23 @@ class Terminal:
     def _masked_problem(self, problem: Problem) -> Problem:
         hint = None if problem.hint is None else self.masked(problem.hint)
         return dataclasses.replace(problem, message=self.masked(problem.message), hint=hint)
+
+    def _write_failure(self, exit_code: ExitCode, printed: Sequence[str]) -> None:
+        """So that no file of an earlier run is taken for one of this."""
+        from consolidate.model import RunReport
+
+        asked, self._files = self._files, ReportFiles()
+        asked.write(
+            RunReport(
+                command=self._command,
+                run_id="",
+                status="failed",
+                exit_code=exit_code,
+                run_dir=Path(),
+                target="",
+                problems=tuple(printed),
+            )
+        )
 
     def _write(self, document: Document) -> None:
         from consolidate.report.document import text_of

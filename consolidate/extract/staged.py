@@ -42,7 +42,11 @@ def missing_table(
     shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN} more" if names[_NAMES_SHOWN:] else "")
     hints = [f"did you mean {near}?" for near in difflib.get_close_matches(table, names, n=1)]
     hints += [f"it is in {other}: set that for the source" for other in elsewhere]
-    hints.append(f"{place or 'the store'} has: {shown}" if names else f"{place or 'the store'} has no table at all; is it the right one?")
+    hints.append(
+        f"{place or 'the store'} has: {shown}"
+        if names
+        else f"{place or 'the store'} has no table at all; is it the right one?"
+    )
     return UsageError(
         Problem(
             code="no-such-table",

@@ -128,7 +128,7 @@ class Compiler:
         finally:
             self.guards.pop()
 
-    def _compile(self, expr: Expr) -> Value | None:
+    def _compile(self, expr: Expr) -> Value | None:  # noqa: C901, PLR0911 - a case for each form
         match expr:
             case Literal():
                 return _literal(expr)

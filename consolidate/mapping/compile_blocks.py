@@ -85,8 +85,8 @@ def _cell(cell: Cell, contract: TableContract, compiler: Compiler, block: Block)
         _check_decimals(cell, value, to, compiler)
     for text, location in unlisted(cell.expr, contract, cell.column, compiler.values):
         message = f"{contract.name}.{cell.column} does not take {text!r}"
-        known = choices(contract, cell.column)
-        hint = nearest(text, known) or f"one of {', '.join(known)}"
+        taken = choices(contract, cell.column)
+        hint = nearest(text, taken) or f"one of {', '.join(taken)}"
         compiler.problems.add("unknown-value", message, location, hint)
     if value.derived and to.precision is not None:
         rounded = compiler.layers.hoist(call("num_round", value.sql, whole(to.scale or 0)))

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 def compile_table(
     mapping: TableMapping, system: SystemMapping, *, zone: str | None, before: tuple[str, ...], problems: Problems
 ) -> CompiledTable | None:
-    """Compile one table. `before` are the tables transformed earlier. Mistakes are noted in `problems`; with any noted,
-    the result is good for nothing but being thrown away. None where the expressions are too deep to be compiled.
+    """Compile one table; `before` are the tables transformed earlier.
+
+    Mistakes are noted in `problems`; with any noted, the result is good for nothing but being thrown away. None where
+    the expressions are too deep to be compiled.
     """
     try:
         return _TableCompiler(mapping, system, zone, before, problems).run()

@@ -1,4 +1,4 @@
-"""The values that a column of the target takes, where its checks list them, and texts of a mapping that are not among them."""
+"""The texts that a column of the target takes, where a check lists them, and those of a mapping that are not listed."""
 
 from __future__ import annotations
 

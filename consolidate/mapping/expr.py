@@ -1,4 +1,4 @@
-"""The expressions of mappings: a small subset of Python's syntax, read into closed frozen classes and never evaluated."""
+"""The expressions of mappings: a small subset of Python's syntax, read into closed frozen classes, never evaluated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from consolidate.errors import Location
-
 if TYPE_CHECKING:
+    from consolidate.errors import Location
     from consolidate.mapping.yaml import Problems, Scalar
 
 _MAX_LENGTH: Final = 2_000
@@ -137,7 +136,7 @@ _COMPARISON: Final[dict[type[ast.cmpop], str]] = {
 }
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, node: ast.AST | None, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.node = node
@@ -155,16 +154,19 @@ def parse(scalar: Scalar, problems: Problems) -> Expr | None:
 def parse_text(text: str, location: Location, problems: Problems) -> Expr | None:
     """As `parse`, for text that stands at `location`. Never raises, never hangs, whatever the text is."""
     source = text.strip()
+    if len(source) > _MAX_LENGTH:
+        message = f"the expression is longer than {_MAX_LENGTH} characters"
+        problems.add("bad-expression", message, location, "use `let`")
+        return None
+    if not source.isprintable():
+        problems.add("bad-expression", "the expression holds a control character", location, "write it on one line")
+        return None
     try:
-        if len(source) > _MAX_LENGTH:
-            raise _Refused(None, f"the expression is longer than {_MAX_LENGTH} characters", "use `let`")
-        if any(not character.isprintable() for character in source):
-            raise _Refused(None, "the expression holds a control character", "write it on one line")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source, mode="eval")
         return _Reader(source, location).read(tree.body, 0)
-    except _Refused as refused:
+    except _RefusedError as refused:
         problems.add("bad-expression", refused.message, _at(location, refused.node), refused.hint)
     except SyntaxError as error:
         where = replace(location, column=(location.column or 1) + max((error.offset or 1) - 1, 0))
@@ -188,9 +190,9 @@ class _Reader:
     source: str
     location: Location
 
-    def read(self, node: ast.expr, depth: int) -> Expr:
+    def read(self, node: ast.expr, depth: int) -> Expr:  # noqa: C901, PLR0911 - a case for each form
         if depth > _MAX_DEPTH:
-            raise _Refused(node, "the expression is nested too deeply", "use `let`")
+            raise _RefusedError(node, "the expression is nested too deeply", "use `let`")
         where = _at(self.location, node)
         down = depth + 1
         match node:
@@ -222,7 +224,7 @@ class _Reader:
             case ast.Call():
                 return self._call(node, where, down)
             case _:
-                raise _Refused(
+                raise _RefusedError(
                     node,
                     f"{ast.get_source_segment(self.source, node) or self.source!r} is not part of the language",
                     "mappings/README.md lists the forms and functions",
@@ -235,9 +237,9 @@ class _Reader:
         written = ast.get_source_segment(self.source, node) or ""
         if isinstance(value, (int, float)) and _NUMBER.fullmatch(written):
             if len(written.replace(".", "").lstrip("0")) > _MAX_DIGITS:
-                raise _Refused(node, f"{written} has more than {_MAX_DIGITS} digits")
+                raise _RefusedError(node, f"{written} has more than {_MAX_DIGITS} digits")
             return Literal(value=Decimal(written), location=where)
-        raise _Refused(node, f"{written or value!r} is no text and no plain decimal number", "write 1000 or 0.5")
+        raise _RefusedError(node, f"{written or value!r} is no text and no plain decimal number", "write 1000 or 0.5")
 
     def _parts(self, node: ast.expr) -> tuple[str, ...]:
         match node:
@@ -246,53 +248,53 @@ class _Reader:
             case ast.Attribute(value=value, attr=name):
                 return (*self._parts(value), name)
             case _:
-                raise _Refused(node, "only names can stand before a dot", "write `found.column`")
+                raise _RefusedError(node, "only names can stand before a dot", "write `found.column`")
 
     def _arithmetic(self, node: ast.BinOp, where: Location, down: int) -> Expr:
         operator = _ARITHMETIC.get(type(node.op))
         if operator is None:
             hint = "ratio(a, b, scale=8) divides" if isinstance(node.op, ast.Div) else "there are +, - and *"
-            raise _Refused(node, "this operator is not part of the language", hint)
+            raise _RefusedError(node, "this operator is not part of the language", hint)
         return Arithmetic(
             operator=operator, left=self.read(node.left, down), right=self.read(node.right, down), location=where
         )
 
     def _comparison(self, node: ast.Compare, where: Location, down: int) -> Expr:
         if len(node.ops) != 1:
-            raise _Refused(node, "a comparison has two sides", "join two with `and`")
+            raise _RefusedError(node, "a comparison has two sides", "join two with `and`")
         operator, right = node.ops[0], node.comparators[0]
         left = self.read(node.left, down)
         match operator:
             case ast.Is() | ast.IsNot():
                 if not (isinstance(right, ast.Constant) and right.value is None):
-                    raise _Refused(node, "`is` compares with None only", "use `==`")
+                    raise _RefusedError(node, "`is` compares with None only", "use `==`")
                 return NullTest(item=left, negated=isinstance(operator, ast.IsNot), location=where)
             case ast.In() | ast.NotIn():
                 if not isinstance(right, (ast.List, ast.Tuple)) or not right.elts:
-                    raise _Refused(node, "`in` needs a list of values", "write `side in ['buy', 'sell']`")
+                    raise _RefusedError(node, "`in` needs a list of values", "write `side in ['buy', 'sell']`")
                 choices = tuple(self.read(item, down) for item in right.elts)
                 return Membership(item=left, choices=choices, negated=isinstance(operator, ast.NotIn), location=where)
             case _:
                 right_read = self.read(right, down)
                 if any(isinstance(side, Literal) and side.value is None for side in (left, right_read)):
-                    raise _Refused(node, "nothing is equal to None", "write `x is None`")
+                    raise _RefusedError(node, "nothing is equal to None", "write `x is None`")
                 return Comparison(operator=_COMPARISON[type(operator)], left=left, right=right_read, location=where)
 
     def _call(self, node: ast.Call, where: Location, down: int) -> Expr:
         if not isinstance(node.func, ast.Name):
-            raise _Refused(node, "only functions of the language can be called", "mappings/README.md lists them")
+            raise _RefusedError(node, "only functions of the language can be called", "mappings/README.md lists them")
         if any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise _Refused(node, "`*` is not part of the language", "list the arguments")
+            raise _RefusedError(node, "`*` is not part of the language", "list the arguments")
         options = []
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise _Refused(node, "`**` is not part of the language", "list the arguments")
+                raise _RefusedError(node, "`**` is not part of the language", "list the arguments")
             options.append((keyword.arg, self.read(keyword.value, down)))
         arguments = tuple(self.read(argument, down) for argument in node.args)
         return Call(function=node.func.id, arguments=arguments, options=tuple(options), location=where)
 
 
-def children(expr: Expr) -> tuple[Expr, ...]:
+def children(expr: Expr) -> tuple[Expr, ...]:  # noqa: PLR0911 - a case for each form
     """The expressions directly inside an expression, in the order in which they are written."""
     match expr:
         case Literal() | Name():

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from consolidate.mapping.compile import Rounded, united
 from consolidate.mapping.expr import Call, Expr, Literal, Name
-from consolidate.mapping.value import NULL, Kind, Sql, Value, call, named, text, whole
+from consolidate.mapping.value import NULL, TRUE, Kind, Sql, Value, both, call, named, text, whole
 from consolidate.model import RejectCode
 
 if TYPE_CHECKING:
@@ -97,12 +97,11 @@ def _coalesce(compiler: Compiler, expr: Call) -> Value | None:
     if arguments is None:
         return None
     values: list[Value] = []
-    guards: list[Sql] = []
+    guard = TRUE
     for argument in arguments:
-        for value in values[-1:]:
-            guards.append(value.sql.is_(None))
-        with compiler.guard(sa.and_(sa.literal_column("true"), *guards)):
+        with compiler.guard(guard):
             values.append(compiler.compile(argument))
+        guard = both(guard, values[-1].sql.is_(None))
     kind = compiler.common(values, expr.location)
     return united(sa.func.coalesce(*(value.sql for value in values)), kind, values)
 
@@ -222,7 +221,7 @@ def _date_of(compiler: Compiler, expr: Call) -> Value | None:
     return Value(sql=sa.cast(value.sql, sa.Date()), kind=Kind.DATE, column=value.column)
 
 
-def json_of(compiler: Compiler, value: Value) -> Sql:
+def json_of(compiler: Compiler, value: Value) -> Sql:  # noqa: PLR0911 - a case for each kind
     """The JSON text of a value; null stays null. Numbers of the source keep all their digits."""
     match value.kind:
         case Kind.TEXT | Kind.DATE | Kind.LOCAL_DATE:

@@ -1,7 +1,7 @@
 """Where each source column can be read back from: the target cell that holds it, or a part of it, unchanged.
 
-What a home does not give back exactly goes to the residual of the lineage row, so that every cell of every source can be
-recovered from the target alone, save what the mapping rounds or ignores.
+What a home does not give back exactly goes to the residual of the lineage row, so that every cell of every source can
+be recovered from the target alone, save what the mapping rounds or ignores.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from consolidate.mapping.language import Column, TableMapping
     from consolidate.mapping.source_columns import Store
 
+_PLAIN_NUMBER: Final = "'(0|-?[0-9]*[1-9][0-9]*|-?[0-9]+\\.[0-9]*[1-9][0-9]*|-?[1-9][0-9]*\\.0+|0\\.0+)'"
 _IDENTITIES: Final = frozenset({"unified_symbol", "upper", "lower", "trim"})
 """Functions that leave most texts as they are; where one changed the text, the residual keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The cell `column` of `table` that gives a source column back. `member`: the member of it, where it is a JSON object.
+    """The cell `column` of `table` that gives a source column back; `member`: of the JSON object that is there.
 
     `rounded`: the mapping rounds on the way, so that a difference may be a stated loss.
     """
@@ -76,7 +77,7 @@ def homes(mapping: TableMapping) -> Homes:
     return Homes(rows=rows, closing=closing)
 
 
-def _origins(expr: Expr, mapping: TableMapping, depth: int) -> list[_Found]:
+def _origins(expr: Expr, mapping: TableMapping, depth: int) -> list[_Found]:  # noqa: PLR0911 - a case for each form
     """The columns that an expression holds unchanged, or nearly."""
     if depth > len(mapping.lets) + 3:
         return []
@@ -119,7 +120,7 @@ def _fits(column: Column | None, home: Home) -> bool:
     return kind is not Kind.LIST
 
 
-def given_back(home: Home, column: Column, store: Store, alias: str) -> str:
+def given_back(home: Home, column: Column, store: Store, alias: str) -> str:  # noqa: PLR0911 - a case for each type
     """DuckDB SQL for the text, as the store holds it, that the home of `column` gives; `alias` is its table's."""
     cell = f"{alias}.{quoted(home.column)}"
     if home.member is not None:
@@ -151,7 +152,7 @@ def _member(cell: str, member: str, column: Column, store: Store) -> str:
         case ColumnType.INTEGER | ColumnType.DECIMAL | ColumnType.FLOAT:
             # What DuckDB and PostgreSQL both print as the store did: no exponent, no negative zero.
             written = f"json_extract({cell}, {_path(member)})::varchar"
-            return f"case when regexp_full_match({written}, '(0|-?[0-9]*[1-9][0-9]*|-?[0-9]+\\.[0-9]*[1-9][0-9]*|-?[1-9][0-9]*\\.0+|0\\.0+)') then {written} end"
+            return f"case when regexp_full_match({written}, {_PLAIN_NUMBER}) then {written} end"
         case ColumnType.BOOLEAN:
             return _boolean(f"({value})::boolean", store)
         case _:

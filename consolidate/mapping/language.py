@@ -52,8 +52,8 @@ class Cell:
 class Merge:
     """How a row goes into the candidate that find `into` found.
 
-    `agree`: seconds by column; `replace`: the values that give way, by column; `latest`: times of which the later stays;
-    `keep`: columns of which what is there stays.
+    `agree`: seconds by column; `replace`: the values that give way, by column; `latest`: times of which the later
+    stays; `keep`: columns of which what is there stays.
     """
 
     into: str

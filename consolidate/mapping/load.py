@@ -1,4 +1,4 @@
-"""Read a system's folder of mapping files into frozen values. Every mistake is noted with its place; nothing is guessed."""
+"""Read a system's folder of mapping files into frozen values; every mistake is noted with its place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from consolidate.bundled import folder
 from consolidate.errors import Location
 from consolidate.mapping.language import BotAttribute, SystemMapping, TableMapping, ValueMap
+from consolidate.mapping.literals import misfit
 from consolidate.mapping.load_table import read_table, reasoned
 from consolidate.mapping.yaml import (
     Mapping,
@@ -23,6 +24,7 @@ from consolidate.mapping.yaml import (
     texts_of,
 )
 from consolidate.model import SnapshotTable, SourceKind
+from consolidate.target.contract import expected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,7 +186,11 @@ def value_maps(node: Node | None, problems: Problems) -> tuple[ValueMap, ...]:
             if folded in entries:
                 message = f"{item.key!r} is there twice: letter case and blanks around do not count"
                 problems.add("duplicate-key", message, item.location)
-            entries[folded] = text_of(item.value, f"the new value of {item.key!r}", problems)
+            new = text_of(item.value, f"the new value of {item.key!r}", problems)
+            if new is not None and not new.isprintable():
+                message = f"the new value of {item.key!r} holds a control character"
+                problems.add("bad-value", message, item.value.location, "take it out")
+            entries[folded] = new
         found.append(ValueMap(name=entry.key, entries=tuple(entries.items()), location=entry.location))
     return tuple(found)
 
@@ -194,12 +200,24 @@ def _bot(root: Mapping, problems: Problems) -> tuple[BotAttribute, ...]:
     if node is None:
         return ()
     known_keys(node, BOT_ATTRIBUTES, "`bot`", problems)
-    return tuple(
-        BotAttribute(
-            name=entry.key, value=text_of(entry.value, f"`{entry.key}`", problems), location=entry.value.location
-        )
-        for entry in node
-    )
+    found = []
+    for entry in node:
+        value = text_of(entry.value, f"`{entry.key}`", problems)
+        found.append(BotAttribute(name=entry.key, value=value, location=entry.value.location))
+        _check_attribute(found[-1], problems)
+    return tuple(found)
+
+
+def _check_attribute(attribute: BotAttribute, problems: Problems) -> None:
+    """Note an attribute that its column of trading.bots cannot hold."""
+    table = expected().table("trading.bots")
+    column = None if table is None else table.column(attribute.name)
+    if table is None or column is None or attribute.value is None:
+        return
+    why = misfit(attribute.value, table, column)
+    if why is not None:
+        message = f"`{attribute.name}` cannot be {attribute.value!r}"
+        problems.add("bad-value", message, attribute.location, why)
 
 
 def _snapshots(

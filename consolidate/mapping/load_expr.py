@@ -37,7 +37,7 @@ def expressions(node: Node | None, what: str, problems: Problems) -> tuple[Expr,
 
 
 def whole_seconds(node: Node | None, what: str, problems: Problems) -> int | None:
-    """Seconds, whole and not negative; None where they are missing, and with a problem where they are something else."""
+    """Seconds, whole and not negative; None where they are missing, and with a problem for anything else."""
     text = text_of(node, what, problems)
     if text is None:
         return None

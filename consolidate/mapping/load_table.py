@@ -204,9 +204,10 @@ def _merge(block: Mapping, problems: Problems) -> Merge | None:
     for item in map_of(node.get("agree"), "`agree`", problems) or ():
         seconds = whole_seconds(item.value, f"`{item.key}`", problems)
         agree.append((item.key, seconds or 0))
-    replace = []
-    for item in map_of(node.get("replace"), "`replace`", problems) or ():
-        replace.append((item.key, tuple(str(one.text) for one in texts_of(item.value, f"`{item.key}`", problems))))
+    replace = [
+        (item.key, tuple(str(one.text) for one in texts_of(item.value, f"`{item.key}`", problems)))
+        for item in map_of(node.get("replace"), "`replace`", problems) or ()
+    ]
     return Merge(
         into=str(into.text),
         only=only == "true",

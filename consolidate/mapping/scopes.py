@@ -135,8 +135,8 @@ class RowScope:
         contract = expected().table(find.table)
         target = None if contract is None else contract.column(column)
         if contract is None or target is None:
-            hint = nearest(column, (c.name for c in contract.columns)) if contract else None
-            compiler.wrong(name.location, f"{column!r} is no column of {find.table}", hint)
+            near = nearest(column, (c.name for c in contract.columns)) if contract else None
+            compiler.wrong(name.location, f"{column!r} is no column of {find.table}", near)
             return None
         self.found.add((found, column))
         return of_candidate(f"f:{found}.{column}", target.type)

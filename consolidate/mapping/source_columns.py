@@ -69,7 +69,7 @@ def typed(column: Column, store: Store, layers: Layers) -> tuple[Sql, tuple[Chec
     return _value(column, parsed, store, layers), tuple(checks)
 
 
-def _parsed(column: Column, raw: Sql, store: Store) -> Sql:
+def _parsed(column: Column, raw: Sql, store: Store) -> Sql:  # noqa: C901, PLR0911 - a case for each type
     """What the text says by itself: a number, a time without its zone's offset, …; null where it says nothing."""
     match column.type:
         case ColumnType.TEXT:
@@ -120,7 +120,7 @@ def _around(parsed: Sql, store: Store, layers: Layers) -> tuple[Sql, Sql]:
 
 def _micros(column: Column, parsed: Sql, layers: Layers) -> Sql:
     exponent = _EPOCHS[column.type]
-    unit = sa.literal_column(f"{{'m': {10**exponent}::hugeint, 's': 0::integer}}")
+    unit: Sql = sa.literal_column(f"{{'m': {10**exponent}::hugeint, 's': 0::integer}}")
     return layers.hoist(call("num_mul", parsed, unit))
 
 
@@ -139,7 +139,9 @@ def _class_checks(column: Column, store: Store) -> list[Check]:
     return [_check(RejectCode.STORAGE_CLASS, column, condition)]
 
 
-def _typed_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: Layers) -> list[Check]:
+def _typed_checks(  # noqa: PLR0911 - a case for each type
+    column: Column, raw: Sql, parsed: Sql, store: Store, layers: Layers
+) -> list[Check]:
     match column.type:
         case ColumnType.TEXT:
             return [_nul(column, raw)]
@@ -193,8 +195,8 @@ def _time_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: La
     if column.type is ColumnType.LOCAL_TIME:
         zone = text(store.zone or "UTC")
         fault = layers.hoist(call("local_fault", parsed, *_around(parsed, store, layers), zone))
-        for code in (RejectCode.AMBIGUOUS_TIME, RejectCode.SKIPPED_TIME):
-            checks.append(_check(code, column, fault == text(code.value)))
+        codes = (RejectCode.AMBIGUOUS_TIME, RejectCode.SKIPPED_TIME)
+        checks += [_check(code, column, fault == text(code.value)) for code in codes]
     return checks
 
 

@@ -49,8 +49,10 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledWarn:
-    """A `warn` rule. `rows`: the source rows it is about. With `target`: the candidates of it for which `when` holds and into
-    which no such row went; `layers` and `newest_columns` belong to `when`.
+    """A `warn` rule. `rows`: the source rows that it is about.
+
+    With `target`: about the candidates of it for which `when` holds and into which no such row went; `layers` and
+    `newest_columns` belong to `when`.
     """
 
     rule: Warn

@@ -89,8 +89,9 @@ def unit(to: TargetType) -> str:
 def faults(
     value: Sql, result: Sql, kind: Kind, to: TargetType, *, decimals: int | None
 ) -> list[tuple[RejectCode, Sql]]:
-    """Why a value, of at most `decimals` decimals where that is known, may not pass into its target's column, each with
-    its condition.
+    """Why a value may not pass into its target's column, each with its condition.
+
+    `decimals`: it has at most so many, where that is known.
     """
     if kind is Kind.NULL:
         return []

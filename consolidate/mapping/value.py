@@ -11,6 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import quoted_name
 
 if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
+
     from consolidate.errors import Location
     from consolidate.model import RejectCode
 
@@ -36,10 +38,10 @@ class Kind(StrEnum):
 class Value:
     """A compiled expression.
 
-    `column` is the source column that is to blame for a wrong value. `raw` is its text as stored, where the expression is
-    that column and nothing else. `derived` numbers are rounded to the scale of their target. `decimals` is what
-    `round` or `ratio` gave. `floating`: a plain float column, which a numeric cell takes only rounded. `members` are the
-    members of a `pack`.
+    `column` is the source column that is to blame for a wrong value. `raw` is its text as stored, where the expression
+    is that column and nothing else. `derived` numbers are rounded to the scale of their target. `decimals`: there are
+    at most so many. `floating`: a plain float column, which a numeric cell takes only rounded. `members`: those of a
+    `pack`.
     """
 
     sql: Sql
@@ -76,7 +78,8 @@ def named(name: str) -> Sql:
 
 def call(function: str, *arguments: object) -> Sql:
     """A DuckDB function or one of our macros."""
-    return getattr(sa.func, function)(*arguments)
+    found: Sql = getattr(sa.func, function)(*arguments)
+    return found
 
 
 def text(value: str) -> Sql:
@@ -101,7 +104,7 @@ NULL: Sql = sa.literal_column("null")
 
 
 @compiles(sa.TryCast)
-def _try_cast(element: sa.TryCast[Any], compiler: Any, **keywords: Any) -> str:  # noqa: ANN401 - SQLAlchemy's protocol
+def _try_cast(element: sa.TryCast[Any], compiler: SQLCompiler, **keywords: Any) -> str:  # noqa: ANN401 - SQLAlchemy's protocol
     """`try_cast`, which SQLAlchemy writes for SQL Server only."""
     value = compiler.process(element.clause, **keywords)
     return f"try_cast({value} as {compiler.process(element.typeclause, **keywords)})"

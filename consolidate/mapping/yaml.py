@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import yaml
 
@@ -13,12 +12,12 @@ from consolidate.errors import Location, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 _MAX_BYTES: Final = 200_000
 _MAX_DEPTH: Final = 30
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _MERGE: Final = "<<"
-_SIGNS: Final = {"*": "alias", "&": "anchor"}
 _REFUSED_HINTS: Final = {"yaml-alias": "write the value out", "yaml-tag": "leave it out: every scalar is a text"}
 
 
@@ -73,21 +72,21 @@ class _Loader(yaml.BaseLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.refused: list[tuple[str, str, yaml.Mark]] = []
+        self.refused: list[tuple[str, str, Any]] = []
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call] # the stubs say nothing of it
+        is_alias = isinstance(event, yaml.AliasEvent)
         if event.anchor is not None:
-            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
-            self.refused.append(
-                ("yaml-alias", f"the {_SIGNS[sign]} {sign}{event.anchor} is not allowed", event.start_mark)
-            )
+            what = f"the alias *{event.anchor}" if is_alias else f"the anchor &{event.anchor}"
+            self.refused.append(("yaml-alias", f"{what} is not allowed", event))
             event.anchor = None
-        if isinstance(event, yaml.AliasEvent):
-            self.get_event()
-            return yaml.ScalarNode("", "", event.start_mark, event.end_mark)
+        if is_alias:
+            self.get_event()  # type: ignore[no-untyped-call] # as above
+            start: Any = event.start_mark
+            return yaml.ScalarNode("", "", start, start)
         if getattr(event, "tag", None) is not None:
-            self.refused.append(("yaml-tag", f"the tag {event.tag} is not allowed", event.start_mark))
+            self.refused.append(("yaml-tag", f"the tag {event.tag} is not allowed", event))
             event.tag = None
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
@@ -151,6 +150,7 @@ def parse(text: str, file: str, problems: Problems) -> Mapping | None:
     before = len(problems)
     start = Location(file=file, line=1, column=1)
     loader = _Loader("")
+    node: Node | None = None
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -170,8 +170,8 @@ def parse(text: str, file: str, problems: Problems) -> Mapping | None:
             problems.add("empty-file", f"{file} is empty", start, "see mappings/README.md for what belongs there")
         elif not isinstance(node, Mapping):
             problems.add("not-a-map", f"{file} is not a map of keys", start, "begin with `key: value`")
-    for code, message, mark in loader.refused:
-        problems.add(code, message, _at(file, mark), _REFUSED_HINTS[code])
+    for code, message, event in loader.refused:
+        problems.add(code, message, _at(file, event.start_mark), _REFUSED_HINTS[code])
     return node if len(problems) == before and isinstance(node, Mapping) else None
 
 

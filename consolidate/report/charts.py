@@ -95,7 +95,9 @@ def symbols(charts: ChartData) -> Picture | None:
     if not after and not before:
         return None
     zero = Decimal(0)
-    ranked = sorted({*before, *after}, key=lambda one: (-max(abs(before.get(one, zero)), abs(after.get(one, zero))), one))
+    ranked = sorted(
+        {*before, *after}, key=lambda one: (-max(abs(before.get(one, zero)), abs(after.get(one, zero))), one)
+    )
     shown = ranked[:MOST_SYMBOLS]
     bars = [
         {"name": _label(symbol), "when": when, "value": _float(str(sums[symbol]))}

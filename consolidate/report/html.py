@@ -76,7 +76,7 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
             title=safe(f"consolidate {report.command} {report.run_id}: {report.status}"),
             heading=safe(f"consolidate {report.command}"),
             conclusion=safe(conclusion(report)),
-            tone=_STATUS_TONES.get(report.status, "bad") if not report.exit_code else "bad",
+            tone=_STATUS_TONES.get(report.status, "bad"),
             status=report.status,
             facts=_facts(report),
             tiles=_tiles(report),
@@ -101,7 +101,7 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
         ("run", report.run_id),
         ("target", report.target),
         ("exit code", str(int(report.exit_code))),
-        ("files", str(report.run_dir)),
+        ("files", str(report.run_dir) if report.run_id else ""),
         ("seconds", took),
     ]
     return tuple((title, safe(text)) for title, text in found if text)

@@ -24,7 +24,7 @@ _QUIET: Final = "dim"
 
 
 def passport(found: Passport) -> Iterator[RenderableType]:
-    """The row's cells with their rules, then each of its source rows; cells that are null and have no rule are left out."""
+    """The row's cells with their rules, then each of its source rows; null cells without a rule are left out."""
     yield Text(f"{found.table} {plain(found.key)}\n", style=_HEADING)
     yield _cells(found.cells)
     for origin in found.origins:

@@ -173,8 +173,8 @@ def reject_groups(report: RunReport, most: int) -> Table:
             Column(title="table"),
             Column(title="first key"),
             Column(title="cell"),
-            Column(title="rule"),
             Column(title="what to do"),
+            Column(title="rule"),
         ),
         rows=tuple(
             (
@@ -184,8 +184,8 @@ def reject_groups(report: RunReport, most: int) -> Table:
                 Cell(text=f"{name(group.example.source)}.{name(group.example.table)}"),
                 Cell(text=name(group.example.key)),
                 _cell_of(group.example.column, group.example.value),
-                Cell(text="" if group.example.location is None else name(str(group.example.location)), code=True),
                 Cell(text=ADVICE[group.example.code], tone="wide"),
+                Cell(text="" if group.example.location is None else name(str(group.example.location)), code=True),
             )
             for group in report.reject_groups[:most]
         ),

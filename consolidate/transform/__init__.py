@@ -36,10 +36,10 @@ def transform(
     bots: Sequence[BotRow],
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> Transformed:
-    """Make candidates and rejects of all staged sources, in their order: of rows that several may bring, the first wins.
+    """Make candidates and rejects of all staged sources, in their order: of rows that several may bring the first wins.
 
-    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"`, `rej.rejects` and `rej.notices`. Raises `UsageError` where
-    a row is neither mapped nor left out by a rule of its mapping.
+    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"`, `rej.rejects` and `rej.notices`. Raises
+    `UsageError` where a row is neither mapped nor left out by a rule of its mapping.
     """
     create_candidates(staging)
     create_notices(staging)

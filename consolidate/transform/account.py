@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def counted(staging: Staging, names: Names, table: CompiledTable, staged: StagedTable) -> SourceCounts:
-    """Count each outcome. Raises `UsageError` where a row has none: no block applies to it and no rule leaves it out."""
+    """Count each outcome. Raises `UsageError` where a row has none: no block applies and no rule leaves it out."""
     in_groups = ""
     closing = "false"
     if table.mapping.pair is not None:
@@ -33,19 +33,20 @@ def counted(staging: Staging, names: Names, table: CompiledTable, staged: Staged
         'select t."#row", t."#key", case when f.outcome is not null then f.outcome'
         f' when exists (select 1 from {names.made} m where m."#row" = t."#row" and m.outcome = \'mapped\'){in_groups}'
         " then 'mapped'"
-        f' when exists (select 1 from {names.made} m where m."#row" = t."#row") or {closing} then \'merged\' end as what'
+        f' when exists (select 1 from {names.made} m where m."#row" = t."#row") or {closing} then \'merged\' end'
+        " as what"
         f' from {names.typed} t left join {names.fate} f on f."#row" = t."#row"'
     )
-    found = dict(staging.rows(f"select what, count(*) from ({outcome}) group by 1"))
-    counts = {str(what): int(str(number)) for what, number in found.items() if what is not None}
-    unaccounted = int(str(found.get(None, 0)))
+    found = staging.rows(f"select coalesce(what, ''), count(*) from ({outcome}) group by 1")
+    counts = {str(what): int(str(number)) for what, number in found}
+    unaccounted = counts.get("", 0)
     if unaccounted:
         key = staging.value(f'select "#key" from ({outcome}) where what is null order by key_order("#key") limit 1')
         raise UsageError(
             Problem(
                 code="unaccounted-rows",
-                message=f"{unaccounted} rows of {names.source}.{names.table} become nothing, the first has the key {key}",
-                hint="no `when` of the mapping holds for them: widen one, or leave them out with a `filter` and a reason",
+                message=f"{unaccounted} rows of {names.source}.{names.table} become nothing, the first has key {key}",
+                hint="no `when` of the mapping holds for them: widen one, or add a `filter` with a reason",
                 location=table.mapping.location,
             )
         )
@@ -62,7 +63,7 @@ def counted(staging: Staging, names: Names, table: CompiledTable, staged: Staged
         raise ConsolidateError(
             Problem(
                 code="conservation",
-                message=f"{names.source}.{names.table}: {staged.rows} rows read, {result.residue} of them unaccounted for",
+                message=f"{names.source}.{names.table}: of {staged.rows} rows read, {result.residue} are lost",
                 hint="this is a defect of consolidate; nothing was loaded",
             )
         )

@@ -65,7 +65,8 @@ def add_bots(staging: Staging, bots: tuple[BotRow, ...]) -> None:
         for name, value in bot.attributes:
             values[name] = "null" if value is None else f"cast({literal(value)} as {types[name]})"
         columns = [name for name in types if name in values]
-        own = f"{next_number(staging, 'trading.bots') + 1}, {literal(bot.id)}, {literal(bot.source)}, {literal(bot.id)}, null"
+        number, name = next_number(staging, "trading.bots") + 1, literal(bot.id)
+        own = f"{number}, {name}, {literal(bot.source)}, {name}, null"
         staging.run(
             f'insert into cand."trading.bots" ({", ".join(map(quoted, [*OWN, *columns]))})'
             f" select {own}, {', '.join(values[name] for name in columns)}"
@@ -106,6 +107,7 @@ def _times() -> str:
             if column.type == "timestamp with time zone" and column.name not in _PLANS:
                 name = quoted(column.name)
                 parts.append(
-                    f"select bot_id, unnest([min({name}), max({name})]) as t from cand.{quoted(table.name)} group by bot_id"
+                    f"select bot_id, unnest([min({name}), max({name})]) as t"
+                    f" from cand.{quoted(table.name)} group by bot_id"
                 )
     return " union all ".join(parts)

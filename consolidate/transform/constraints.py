@@ -61,7 +61,7 @@ def making_blocks(names: Names, table: CompiledTable) -> list[tuple[CompiledBloc
 
 
 def reject_duplicates(staging: Staging, names: Names, table: CompiledTable) -> None:
-    """Candidates that break a unique constraint of the target: all of them among themselves, and against earlier ones."""
+    """Reject candidates that break a unique constraint of the target: all that agree, and those that an earlier has."""
     making = making_blocks(names, table)
     for target in dict.fromkeys(block.target for block, _, _ in making):
         blocks = [one for one in making if one[0].target is target]

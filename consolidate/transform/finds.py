@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 import sqlalchemy as sa
 
 from consolidate.mapping.compile_finds import TEXT_IDS
+from consolidate.mapping.expr import names as names_in
 from consolidate.mapping.language import FindByKey, FindByTime, FindListed
 from consolidate.mapping.value import named
 from consolidate.model import RejectCode
@@ -47,13 +48,15 @@ def _by_key(staging: Staging, names: Names, table: CompiledTable, find: FindByKe
     n = len(parameters)
     staging.run(
         f"create or replace table {names.found(find.name)} as"
-        f' select a."#row", min(l."#n") as n, any_value(a.key) as key from (select "#row", {key} as key from ({asked})) a'
-        f' left join cand."#lineage" l on l.source = ${n + 1} and l.source_table = ${n + 2} and l.target_table = ${n + 3}'
+        f' select a."#row", min(l."#n") as n, any_value(a.key) as key'
+        f' from (select "#row", {key} as key from ({asked})) a'
+        f' left join cand."#lineage" l on l.source = ${n + 1} and l.source_table = ${n + 2}'
+        f" and l.target_table = ${n + 3}"
         ' and l.source_key = a.key where a.key is not null group by a."#row"',
         [*parameters, names.source, find.source_table, find.table],
     )
     other = Names(source=names.source, table=find.source_table)
-    column = next((part[0] for part in _names(find)), None)
+    column = next((name[0] for expr in find.key for name in names_in(expr)), None)
     lost = f'select x."#row" from {names.found(find.name)} x where x.n is null'
     refused = (
         f'{lost} and exists (select 1 from {other.typed} t join {other.fate} f using ("#row")'
@@ -65,14 +68,8 @@ def _by_key(staging: Staging, names: Names, table: CompiledTable, find: FindByKe
     reject(staging, names, lost, RejectCode.MISSING_REFERENCE, column=column, location=find.location)
 
 
-def _names(find: FindByKey) -> list[tuple[str, ...]]:
-    from consolidate.mapping.expr import names as names_in  # noqa: PLC0415 - the word is taken here
-
-    return [name for expr in find.key for name in names_in(expr)]
-
-
-def _candidates(names: Names, find: FindByTime) -> tuple[str, list[str]]:
-    """A query for the candidates: `n`, `key`, `bot`, `b0`, … (what must agree) and `t` (the time); and those columns."""
+def _candidates(find: FindByTime) -> tuple[str, list[str]]:
+    """A query for the candidates: `n`, `key`, `bot`, `b0`, … (what must agree) and `t` (the time); its columns."""
     contract = expected().table(find.table)
     has_bot = contract is not None and contract.column("bot_id") is not None
     agree = [quoted(column) for column, _ in find.by] + (['"#mark"'] if find.mark is not None else [])
@@ -88,7 +85,7 @@ def _candidates(names: Names, find: FindByTime) -> tuple[str, list[str]]:
 
 def _by_time(staging: Staging, names: Names, table: CompiledTable, find: FindByTime) -> None:
     asked, parameters = _asked(names, table, find)
-    candidates, agree = _candidates(names, find)
+    candidates, agree = _candidates(find)
     candidates = candidates.replace("$source", f"${len(parameters) + 1}")
     on = " and ".join(f'a."#bot" = c.{name}' if name == "bot" else f"a.a{name[1:]} = c.{name}" for name in agree)
     count = len(find.by) + (find.mark is not None)
@@ -109,7 +106,8 @@ def _by_time(staging: Staging, names: Names, table: CompiledTable, find: FindByT
         case "first":
             body = f"select {select}, {gap} as gap from {joined} <= c.t"
         case _:
-            body = f"select {select}, {gap} as gap from {joined} >= c.t union all select {select}, {gap} from {joined} < c.t"
+            either = [f"select {select}, {gap} as gap from {joined} {side} c.t" for side in (">=", "<")]
+            body = " union all ".join(either)
     singles = "" if find.order is None else f", single as ({single})"
     staging.run(
         f"create or replace table {names.found(find.name)} as with asked as ({asked}), candidates as ({candidates})"

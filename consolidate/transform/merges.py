@@ -153,7 +153,7 @@ def shared_made(staging: Staging, names: Names, table: CompiledTable) -> None:
         cells = {cell.cell.column: f"t{block.index}.{cell.cell.column}" for cell in block.cells}
         by = [quoted(cells[name]) for name in rule.by]
         own = (
-            f'select r."#row", first_value(r."#row") over same as first_row,'
+            'select r."#row", first_value(r."#row") over same as first_row,'
             + ", ".join(
                 f" r.{quoted(cells[name])} is distinct from first_value(r.{quoted(cells[name])}) over same as d{i}"
                 for i, name in enumerate(rule.same)

@@ -47,7 +47,7 @@ class Names:
 
     @property
     def wide(self) -> str:
-        """One row each of those that live: conditions `w<block>`, target cells `t<block>.<column>`, …"""
+        """One row each of those that live: conditions `w<block>`, target cells `t<block>.<column>`; see `shaped`."""
         return self._work("wide")
 
     @property
@@ -73,7 +73,7 @@ class Names:
         return f"work.{quoted(f'{self.source}.{self.table}#{what}')}"
 
 
-def rendered(statement: sa.Select[Any]) -> tuple[str, list[object]]:
+def rendered(statement: sa.Select[*tuple[Any, ...]]) -> tuple[str, list[object]]:
     """A select as DuckDB text with `$1`, `$2`, … and its parameters in order."""
     compiled = statement.compile(dialect=_DIALECT)
     order = compiled.positiontup or []

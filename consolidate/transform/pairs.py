@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from consolidate.mapping.expr import Name
 from consolidate.mapping.value import call, named, text
 from consolidate.model import RejectCode
 from consolidate.transform.fates import reject
@@ -55,7 +56,7 @@ def pair_events(staging: Staging, names: Names, table: CompiledTable) -> None:
         " from placed",
         parameters,
     )
-    column = pair.event.parts[0] if hasattr(pair.event, "parts") else None
+    column = pair.event.parts[0] if isinstance(pair.event, Name) else None
     unknown = f'select "#row" from {names.pairs} where "#role" is null and event is not null'
     reject(staging, names, unknown, RejectCode.UNMAPPED_VALUE, column=column, location=pair.location)
     unreadable = f'select "#row" from {names.pairs} where event is null or moment is null'

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from consolidate.mapping.compile_finds import TEXT_IDS
 from consolidate.mapping.homes import Homes, event_column, given_back, homes, standard_class, targets
 from consolidate.mapping.target_types import TargetType, target_type, unit
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
-from consolidate.transform.finds import TEXT_IDS
 from consolidate.transform.names import Names
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _link(target: str) -> str:
 
 
 def _members(column: Column, table: CompiledTable, where: Homes) -> list[tuple[str, str]]:
-    """The members that a column can have in the residual: their names, and SQL for JSON text, null for nothing to keep."""
+    """The members that a column can have in the residual: names, and SQL for JSON text, null for nothing to keep."""
     raw = f"s.{quoted(column.name)}"
     same = _same(column, table, where, raw)
     found = [(column.name, f"case when not ({same}) then coalesce(json_text({raw}), 'null') end")]
@@ -99,7 +99,7 @@ def _same(column: Column, table: CompiledTable, where: Homes, raw: str) -> str:
 
 
 def _gives(home: Home | None, column: Column, table: CompiledTable, raw: str) -> str:
-    """Whether the home gives the cell back. Where there is none, or the row made nothing there, a null needs no record."""
+    """Whether the home gives the cell back. Where there is none, or the row made nothing there, null is no loss."""
     if home is None:
         return f"({raw} is null)"
     i = targets(table.mapping).index(home.table)

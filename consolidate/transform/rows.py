@@ -71,7 +71,7 @@ def transform_table(
 
 
 def leave_empty(staging: Staging, names: Names, table: CompiledTable) -> None:
-    """For a table that the store lacks and may lack: what the finds and `newest` of other tables look at, without rows."""
+    """For a table that the store may lack, and lacks: what the finds and `newest` of others look at, without rows."""
     kinds = {Kind.TIME: "timestamp", Kind.DATE: "date", Kind.LOCAL_DATE: "date"}
     columns = [
         f"{quoted(f'v:{column.name}')} {kinds.get(KINDS[column.type], 'varchar')}" for column in table.mapping.columns
@@ -205,7 +205,7 @@ def _make(staging: Staging, names: Names, table: CompiledTable) -> None:
         f'create or replace table {names.made} ("#row" bigint, block integer, target varchar, n bigint,'
         " outcome varchar, makes boolean, grouped boolean)"
     )
-    for block, relation, condition in making_blocks(names, table):
+    for block, rows, condition in making_blocks(names, table):
         target = block.target.name
         already = ""
         if block.block.shared is not None:
@@ -217,9 +217,9 @@ def _make(staging: Staging, names: Names, table: CompiledTable) -> None:
         staging.run(
             f'insert into {names.made} select r."#row", {block.index}, {literal(target)},'
             f" {next_number(staging, target)} + row_number() over (order by r.\"#row\"), 'mapped', true, {grouped}"
-            f" from {relation} r where {condition} and {fates.living(names)}{already}"
+            f" from {rows} r where {condition} and {fates.living(names)}{already}"
         )
-        append(staging, names, block, relation)
+        append(staging, names, block, rows)
     for block in table.row_blocks:
         if block.block.merge is not None:
             staging.run(

@@ -44,9 +44,11 @@ def shaped(
     base: tuple[str, ...],
     extra: tuple[tuple[str, Sql], ...],
 ) -> Shape:
-    """The rows of `source` with the columns `base`, the expressions `extra`, and for each block `w<i>` (whether it
-    applies), `t<i>.<column>` (its cells in the types of the target), `mark<i>`, `m<i>.<column>` (members of a pack) and
-    `r<i>.<n>` (what a rounding changed, DECIMAL(38,30)).
+    """The rows of `source`, shaped.
+
+    They have the columns `base`, the expressions `extra`, and for each block `w<i>` (whether it applies),
+    `t<i>.<column>` (its cells in the types of the target), `mark<i>`, `m<i>.<column>` (the members of a pack that may
+    be united with others) and `r<i>.<n>` (what a rounding changed, DECIMAL(38,30)).
     """
     failures: list[Failure] = [Failure(code=c.code, column=c.column, location=c.location) for c in checks]
     first = [named(name) for name in base]
@@ -79,8 +81,7 @@ def shaped(
 def _raw(block: CompiledBlock) -> list[sa.Label[Any]]:
     found = [label(block.when, f"w{block.index}")]
     found += [label(cell.value.sql, _c(block, cell)) for cell in block.cells]
-    for cell in _packed(block):
-        found.append(label(cell.value.members, f"m{block.index}.{cell.cell.column}"))
+    found += [label(members, f"m{block.index}.{column}") for column, members in _packed(block)]
     if block.mark is not None:
         found.append(label(block.mark, f"mark{block.index}"))
     for i, (_, rounded) in enumerate(block.rounded):
@@ -89,14 +90,16 @@ def _raw(block: CompiledBlock) -> list[sa.Label[Any]]:
     return found
 
 
-def _packed(block: CompiledBlock) -> list[CompiledCell]:
-    """The cells whose members are kept apart, because a merge may unite them with others."""
-    return [cell for cell in block.cells if cell.value.members is not None and block.block.merge is not None]
+def _packed(block: CompiledBlock) -> list[tuple[str, Sql]]:
+    """The columns whose members are kept apart, because a merge may unite them with others; and the members."""
+    if block.block.merge is None:
+        return []
+    return [(cell.cell.column, cell.value.members) for cell in block.cells if cell.value.members is not None]
 
 
 def _side_columns(block: CompiledBlock) -> list[str]:
     found = [f"w{block.index}"]
-    found += [f"m{block.index}.{cell.cell.column}" for cell in _packed(block)]
+    found += [f"m{block.index}.{column}" for column, _ in _packed(block)]
     if block.mark is not None:
         found.append(f"mark{block.index}")
     found += [f"r{block.index}.{i}" for i, _ in enumerate(block.rounded)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import quoted_name
 
 from consolidate.mapping.value import NULL, Check, Sql, call, named, text, whole
 from consolidate.model import RejectCode
@@ -47,12 +48,12 @@ def type_rows(
     return tuple(Failure(code=c.code, column=c.column, location=c.location) for c in checks)
 
 
-def _name(name: str) -> sa.sql.elements.quoted_name:
-    return sa.sql.elements.quoted_name(name, quote=True)
+def _name(name: str) -> quoted_name:
+    return quoted_name(name, quote=True)
 
 
 def _joined(parts: list[Sql]) -> Sql:
-    joined = sa.cast(parts[0], sa.String())
+    joined: Sql = sa.cast(parts[0], sa.String())
     for part in parts[1:]:
         joined = joined.op("||")(text("|")).op("||")(part)
     return joined

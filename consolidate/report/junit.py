@@ -1,0 +1,168 @@
+"""A run or a plan as JUnit XML: what CI lists as tests. Valid against the schema that Jenkins publishes.
+
+One test case for the run itself, one a source table (is every row accounted for?), one a target table and bot (is
+nothing in conflict?), one a reject code (does it refuse the load?) and one a control total (is it equal?).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+from consolidate.model import RejectCode
+from consolidate.report.advice import ADVICE
+from consolidate.report.cells import amount, plain, quoted, rows, safe
+from consolidate.report.text import conclusion, counted_rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consolidate.model import Reject, RejectGroup, RunReport
+
+_LONGEST: Final = 500
+_LONGEST_PROBLEM: Final = 20_000
+_MOST_GROUPS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A test case. `failure` (type, message) says that it failed, `error` that it could not be done."""
+
+    name: str
+    failure: tuple[str, str] | None = None
+    error: tuple[str, str] | None = None
+    output: str = ""
+    seconds: float | None = None
+
+
+def junit(report: RunReport) -> str:
+    """The document, which ends with a line end. The same report gives the same text."""
+    suites = {
+        "run": [_run(report)],
+        "conservation": list(_conservation(report)),
+        "targets": list(_targets(report)),
+        "rejects": list(_rejects(report)),
+        "controls": list(_controls(report)),
+    }
+    root = ET.Element("testsuites", name=plain(f"consolidate {report.command}", longest=_LONGEST))
+    _count(root, [case for cases in suites.values() for case in cases])
+    root.set("time", _seconds(report))
+    for name, cases in suites.items():
+        if cases:
+            root.append(_suite(name, cases))
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _run(report: RunReport) -> _Case:
+    message = _line(conclusion(report))
+    details = safe("\n\n".join(report.problems)[:_LONGEST_PROBLEM])
+    bad = (report.status, message)
+    return _Case(
+        name=_line(f"consolidate {report.command}"),
+        failure=bad if report.status == "refused" else None,
+        error=bad if report.status == "failed" else None,
+        output=details or message,
+        seconds=float(_seconds(report)),
+    )
+
+
+def _conservation(report: RunReport) -> Iterator[_Case]:
+    for one in report.sources:
+        parts = (
+            f"read {one.read} = mapped {one.mapped} + merged {one.merged} + rejected {one.rejected} "
+            f"+ filtered {one.filtered} + archived {one.archived}"
+        )
+        residue = f"{parts} + residue {one.residue}: nothing accounts for the residue"
+        yield _Case(
+            name=f"{_line(one.source)}.{_line(one.table)}",
+            failure=("residue", residue) if one.residue else None,
+            output="" if one.residue else parts,
+        )
+
+
+def _targets(report: RunReport) -> Iterator[_Case]:
+    for one in report.targets:
+        counts = (
+            f"{one.insert} insert, {one.update} update, {one.unchanged} unchanged, {one.conflict} conflict "
+            f"of {one.candidate} candidates"
+        )
+        yield _Case(
+            name=f"{_line(one.table)} {'shared' if one.bot_id is None else _line(one.bot_id)}",
+            failure=("conflict", counts) if one.conflict else None,
+            output="" if one.conflict else counts,
+        )
+
+
+def _rejects(report: RunReport) -> Iterator[_Case]:
+    """A code fails when the run is over its limit and rows with the code count against it."""
+    accepted = {str(code) for code in report.accepted_codes}
+    over = counted_rejects(report) > report.max_rejects
+    for code in RejectCode:
+        groups = [group for group in report.reject_groups if group.example.code == code]
+        total = sum(group.count for group in groups)
+        state = ", accepted" if str(code) in accepted else f"; the limit is {report.max_rejects}"
+        found = f"{rows(total)}{state}\n{_listed(groups)}\n{ADVICE[code]}"
+        refuses = bool(total) and over and str(code) not in accepted
+        first = f"{rows(total)} rejected, the first: {_shown(groups[0].example)}" if refuses else ""
+        yield _Case(
+            name=str(code),
+            failure=(str(code), first) if refuses else None,
+            output=found if total else "",
+        )
+
+
+def _listed(groups: list[RejectGroup]) -> str:
+    lines = [f"{rows(group.count)}, the first: {_shown(group.example)}" for group in groups[:_MOST_GROUPS]]
+    return "\n".join([*lines, *(["…"] if len(groups) > _MOST_GROUPS else [])])
+
+
+def _shown(one: Reject) -> str:
+    cell = "" if one.column is None else f": {plain(one.column)} = {quoted(one.value)}"
+    where = "" if one.location is None else f" ({plain(str(one.location))})"
+    return f"{plain(one.source)}.{plain(one.table)} {plain(one.key)}{cell}{where}"
+
+
+def _controls(report: RunReport) -> Iterator[_Case]:
+    for one in report.controls:
+        values = (
+            f"source {amount(one.source_value)}, rejected {amount(one.rejected_value)}, "
+            f"target {amount(one.target_value)}, difference {amount(one.difference)}"
+        )
+        different = one.status != "equal"
+        yield _Case(
+            name=f"{_line(one.table)} {'all' if one.bot_id is None else _line(one.bot_id)} {_line(one.measure)}",
+            failure=("different", values) if different else None,
+            output="" if different else values,
+        )
+
+
+def _suite(name: str, cases: list[_Case]) -> ET.Element:
+    suite = ET.Element("testsuite", name=name)
+    _count(suite, cases)
+    for case in cases:
+        element = ET.SubElement(suite, "testcase", name=case.name, classname=f"consolidate.{name}")
+        if case.seconds is not None:
+            element.set("time", f"{case.seconds:.3f}")
+        for kind, bad in (("error", case.error), ("failure", case.failure)):
+            if bad is not None:
+                ET.SubElement(element, kind, type=bad[0], message=bad[1])
+        if case.output:
+            ET.SubElement(element, "system-out").text = case.output
+    return suite
+
+
+def _count(element: ET.Element, cases: list[_Case]) -> None:
+    element.set("tests", str(len(cases)))
+    element.set("failures", str(sum(case.failure is not None for case in cases)))
+    element.set("errors", str(sum(case.error is not None for case in cases)))
+
+
+def _seconds(report: RunReport) -> str:
+    return f"{sum(seconds for _, seconds in report.seconds):.3f}"
+
+
+def _line(text: str) -> str:
+    return plain(text, longest=_LONGEST)
