@@ -71,13 +71,20 @@ class Execution:
     """A run or a plan of a project, in a folder of its own."""
 
     def __init__(
-        self, project: Project, command: str, observe: Callable[[Progress], None], on_conflict: str = "refuse"
+        self,
+        project: Project,
+        command: str,
+        observe: Callable[[Progress], None],
+        on_conflict: str = "refuse",
+        *,
+        pictured: bool = False,
     ) -> None:
-        """Nothing is read or written yet."""
+        """Nothing is read or written yet. `pictured`: the report has what a page draws and shows of changed rows."""
         self.project = project
         self.command = command
         self.observe = observe
         self.on_conflict = on_conflict
+        self.pictured = pictured
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.folder = project.state_folder / "runs" / self.run_id
@@ -242,11 +249,13 @@ class Execution:
         with connect(destination.dsn, what=_WHAT) as connection, self.clock.stage("diff"):
             if isinstance(schema.state(connection), schema.Absent):
                 found = diff.compare(staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe)
+                report = self._drawn(report, staging, None, found)
             else:
                 from consolidate.target.transaction import snapshot  # noqa: PLC0415 - as above
 
                 with snapshot(connection):
                     found = self._compared(staging, connection)
+                    report = self._drawn(report, staging, connection, found)
         found.refuse_conflicts()
         verdicts.update(planning.verdicts(staging, found))
         return replace(
@@ -256,6 +265,18 @@ class Execution:
             notices=(*report.notices, *found.notices),
             seconds=self.clock.shown,
         )
+
+    def _drawn(
+        self, report: RunReport, staging: Staging, connection: Connection | None, found: DiffReport
+    ) -> RunReport:
+        """The report with what a page draws of the money, and with the first changed rows."""
+        if not self.pictured:
+            return report
+        from consolidate.pictures import pictures  # noqa: PLC0415 - as above
+        from consolidate.target.cells import changed  # noqa: PLC0415 - as above
+
+        rows = () if connection is None else changed(connection, staging, found)
+        return replace(report, charts=pictures(staging, connection, found), changed=rows)
 
     def _compared(self, staging: Staging, connection: Connection) -> DiffReport:
         from consolidate import diff  # noqa: PLC0415 - as above
@@ -289,6 +310,7 @@ class Execution:
             with transaction(connection, run_id=self.run_id, record=record):
                 with self.clock.stage("diff"):
                     found = self._compared(staging, connection)
+                    report = self._drawn(report, staging, connection, found)
                 if plan is not None:
                     planning.require_same_verdicts(plan, planning.verdicts(staging, found))
                 with self.clock.stage("load"):

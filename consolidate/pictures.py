@@ -110,7 +110,9 @@ def _bots(
 ) -> tuple[BotChart, ...]:
     by_equity = {bot: both[0] for bot, both in widths.items()}
     by_pnl = {bot: both[1] for bot, both in widths.items()}
-    equity_before, equity_kept, pnl_before, pnl_kept = ({}, {}, {}, {})  # type: tuple[Moments, Moments, Moments, Moments]
+    equity_before: Moments = {}
+    pnl_before: Moments = {}
+    equity_kept, pnl_kept = equity_before, pnl_before
     if connection is not None:
         equity_before = equity_kept = _moments(target.equity(connection, by_equity))
         pnl_before = pnl_kept = _moments(target.pnl(connection, by_pnl))
@@ -193,7 +195,9 @@ def _symbols(
     compared: set[str],
     overwritten: Sequence[str],
 ) -> tuple[SymbolMoney, ...]:
-    before, kept, new = ({}, {}, {})  # type: tuple[_Sums, _Sums, _Sums]
+    before: _Sums = {}
+    new: _Sums = {}
+    kept = before
     if connection is not None:
         before = kept = _sums(target.symbols(connection, bots))
         if overwritten:

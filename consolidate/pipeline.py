@@ -49,6 +49,7 @@ def run(
     command: str = "run",
     on_conflict: str = "refuse",
     confirm: Callable[[RunReport], bool] | None = None,
+    pictured: bool = False,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
     """Load every source of the project into its target: all rows that are to be there, or nothing.
@@ -56,11 +57,12 @@ def run(
     Findings that refuse the load and failures of it are in the report (`status`, `exit_code`, `problems`). What comes
     before there is anything to report raises: `UsageError` for a wrong mapping, a store that the mapping does not
     cover or a row that it does not account for, `UnreachableError` for a store or target that cannot be read.
-    `confirm` is shown the plan and asked whether to load it; where it says no, the report is the plan's.
+    `confirm` is shown the plan and asked whether to load it; where it says no, the report is the plan's. `pictured`:
+    the report has what an HTML page draws, and the first changed rows.
     """
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
-    return Execution(project, command, observe, on_conflict).run(confirm)
+    return Execution(project, command, observe, on_conflict, pictured=pictured).run(confirm)
 
 
 def plan(
@@ -69,6 +71,7 @@ def plan(
     output: Path | None = None,
     on_conflict: str = "refuse",
     detailed_exitcode: bool = False,
+    pictured: bool = False,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
     """Everything but the load: what `run` would do, exactly. Nothing is written to any database.
@@ -78,10 +81,18 @@ def plan(
     """
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
-    return Execution(project, "plan", observe, on_conflict).plan(output, detailed_exitcode=detailed_exitcode)
+    return Execution(project, "plan", observe, on_conflict, pictured=pictured).plan(
+        output, detailed_exitcode=detailed_exitcode
+    )
 
 
-def apply(project: Project, folder: Path, *, observe: Callable[[Progress], None] = lambda _: None) -> RunReport:
+def apply(
+    project: Project,
+    folder: Path,
+    *,
+    pictured: bool = False,
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> RunReport:
     """Load a saved plan: exactly what it foresaw, or nothing.
 
     Raises `ConflictError` where the tool, the project file, a mapping or a source table changed since, naming each;
@@ -91,7 +102,7 @@ def apply(project: Project, folder: Path, *, observe: Callable[[Progress], None]
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
     saved = planning.read(folder)
-    return Execution(project, "apply", observe, saved.on_conflict).apply(saved)
+    return Execution(project, "apply", observe, saved.on_conflict, pictured=pictured).apply(saved)
 
 
 def explain(project: Project, table: str, key: str) -> Passport:

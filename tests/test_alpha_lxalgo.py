@@ -397,6 +397,14 @@ def test_a_position_that_the_newest_dump_lacks_stays_open(done: Consolidated) ->
     assert done.one(QUIET, "trade_events", event, T)["exit_time"] is None
 
 
+def test_a_warning_names_what_stays_open_although_the_newest_dump_lacks_it(done: Consolidated) -> None:
+    lx, quiet = (one.message for one in done.report.notices)
+    assert "although the newest dump of the bot's memory lacks them" in lx
+    assert f"13 rows, the first has the key {_opened_key('INJUSDT', 'Rule 1')}" in lx
+    assert quiet.startswith("quiet, trading.trades: ")
+    assert f"1 row, key {_event_key(_open('TWOUSDT', 'Rule 1', '10:00:00'))}" in quiet
+
+
 def test_a_close_ends_what_its_own_rule_opened(done: Consolidated) -> None:
     assert _logged(done, "BTCUSDT", "Rule 2", P)["status"] == "open"
 

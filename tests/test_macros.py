@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +19,10 @@ from consolidate.staging import Staging
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from consolidate import embedded
+
 EXACT = Context(prec=200)
-FEW = settings(max_examples=8, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 """An example is a batch of hundreds of values: one statement each would be slow."""
 
 
@@ -43,6 +44,15 @@ def _asked(staging: Staging, expression: str, rows: Sequence[Sequence[str | None
     return [None if value is None else str(value) for (value,) in found]
 
 
+def _numbers(staging: Staging, expression: str, rows: Sequence[Sequence[str | None]]) -> list[str | None]:
+    """As `_asked`, over the numbers `a` and `b`; what the expression gives is a number too."""
+    _asked(staging, "1", rows)
+    # A layer a macro: macros write their arguments out, so that nested ones would grow without bound.
+    typed = "select i, num(a) as a, num(b) as b, n::integer as n from work.asked"
+    found = staging.rows(f"select num_text(x) from (select i, ({expression}) as x from ({typed})) order by i")
+    return [None if value is None else str(value) for (value,) in found]
+
+
 @st.composite
 def numbers(draw: st.DrawFn, *, digits: int = 38, decimals: int = 18) -> Decimal:
     """Numbers of at most so many digits and decimals; small ones and ends of ranges as often as large ones."""
@@ -55,23 +65,23 @@ def written(value: Decimal) -> str:
     return format(value, "f")
 
 
-BATCH = 250
+BATCH = 50
 
 
 @FEW
-@given(st.lists(numbers(), min_size=BATCH, max_size=BATCH))
+@given(st.lists(numbers(), min_size=1, max_size=BATCH))
 def test_a_number_of_38_digits_and_18_decimals_is_read_and_written_unchanged(staging: Staging, values: list[Decimal]) -> None:
-    found = _asked(staging, "num_text(num(a))", [[written(value)] for value in values])
+    found = _numbers(staging, "a", [[written(value)] for value in values])
     assert [Decimal(text or "nan") for text in found] == values
-    again = _asked(staging, "num_text(num(a))", [[text] for text in found])
+    again = _numbers(staging, "a", [[text] for text in found])
     assert again == found
 
 
 @FEW
-@given(st.lists(st.tuples(numbers(digits=30), st.integers(-30, 30), st.sampled_from(["e", "E", "e+"])), min_size=BATCH))
+@given(st.lists(st.tuples(numbers(digits=30), st.integers(-30, 30), st.sampled_from(["e", "E", "e+"])), min_size=1, max_size=BATCH))
 def test_an_exponent_means_what_it_means_in_python(staging: Staging, values: list[tuple[Decimal, int, str]]) -> None:
     rows = [[f"{written(value)}{sign if power >= 0 else 'e'}{power}"] for value, power, sign in values]
-    found = _asked(staging, "num_text(num(a))", rows)
+    found = _numbers(staging, "a", rows)
     for (value, power, _), text in zip(values, found, strict=True):
         wanted = value.scaleb(power, EXACT)
         fits = len(wanted.normalize(EXACT).as_tuple().digits) + max(0, int(wanted.normalize(EXACT).as_tuple().exponent)) <= 38
@@ -83,7 +93,7 @@ def test_an_exponent_means_what_it_means_in_python(staging: Staging, values: lis
     ("text", "value"),
     [
         ("", None), (".", None), ("1.", "1"), (".5", "0.5"), ("+7", "7"), ("-0", "0"), ("-0.0", "0"), ("007", "7"),
-        ("1e400", None), ("1e-400", None), ("0e400", "0"), ("1e99999", None), ("1 ", None), ("١", None), ("1,5", None),
+        ("1e400", None), ("1e-400", "0." + "0" * 399 + "1"), ("0e400", "0"), ("1e99999", None), ("1 ", None), ("١", None), ("1,5", None),
         ("NaN", None), ("Infinity", None), ("0x10", None), ("1_000", None), ("--1", None), ("1e", None), ("1e5", "100000"),
         ("100", "100"), ("100.00", "100"), ("1.50", "1.5"), ("12345678901234567890123456789012345678901", None),
         ("00000000000000000000000000000000000000000000000001.5", "1.5"), ("99999999999999999999999999999999999999", "9" * 38),
@@ -91,35 +101,36 @@ def test_an_exponent_means_what_it_means_in_python(staging: Staging, values: lis
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_none_and_what_is_one_is_read(staging: Staging, text: str, value: str | None) -> None:
-    assert _asked(staging, "num_text(num(a))", [[text]]) == [value]
+    assert _numbers(staging, "a", [[text]]) == [value]
 
 
 def test_a_null_goes_through_every_macro_as_null(staging: Staging) -> None:
-    for expression in ("num(a)", "num_round(num(a), 2)", "num_add(num(a), num('1'))", "num_ratio(num(a), num('2'), 2)",
-                       "num_ratio(num('2'), num(a), 2)", "num_text(num(a))", "num_compare(num(a), num('1'))",
-                       "num_unscaled(num(a), 2)", "num_neg(num(a))", "num_abs(num(a))", "num_change(num(a), num(a))"):  # fmt: skip
+    for expression in ("a", "num_round(a, 2)", "num_add(a, b)", "num_sub(b, a)", "num_mul(a, b)", "num_ratio(a, b, 2)",
+                       "num_ratio(b, a, 2)", "num_neg(a)", "num_abs(a)"):  # fmt: skip
+        assert _numbers(staging, expression, [[None, "2"]]) == [None], expression
+    for expression in ("num_text(num(a))", "num_compare(num(a), num('1'))", "num_unscaled(num(a), 2)"):
         assert _asked(staging, expression, [[None]]) == [None], expression
 
 
 @FEW
-@given(st.lists(st.tuples(numbers(), st.integers(0, 18)), min_size=BATCH, max_size=BATCH))
+@given(st.lists(st.tuples(numbers(), st.integers(0, 18)), min_size=1, max_size=BATCH))
 def test_rounding_is_half_even_as_pythons(staging: Staging, values: list[tuple[Decimal, int]]) -> None:
-    found = _asked(staging, "num_text(num_round(num(a), n::integer))", [[written(v), None, str(n)] for v, n in values])
+    found = _numbers(staging, "num_round(a, n)", [[written(v), None, str(n)] for v, n in values])
     for (value, decimals), text in zip(values, found, strict=True):
         assert Decimal(text or "nan") == value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN, EXACT)
 
 
 @FEW
-@given(st.lists(st.tuples(st.integers(-(10**17), 10**17), st.integers(0, 17), st.integers(0, 8)), min_size=BATCH))
+@given(st.lists(st.tuples(st.integers(-(10**17), 10**17), st.integers(0, 17), st.integers(0, 8)), min_size=1, max_size=BATCH))
 def test_ties_are_rounded_to_even(staging: Staging, values: list[tuple[int, int, int]]) -> None:
     ties = [(Decimal(whole * 10 + 5).scaleb(-decimals - 1, EXACT), decimals) for whole, decimals, _ in values]
-    found = _asked(staging, "num_text(num_round(num(a), n::integer))", [[written(v), None, str(n)] for v, n in ties])
+    found = _numbers(staging, "num_round(a, n)", [[written(v), None, str(n)] for v, n in ties])
     for (value, decimals), text in zip(ties, found, strict=True):
         assert Decimal(text or "nan") == value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN, EXACT)
 
 
-PAIRS = st.lists(st.tuples(numbers(digits=19, decimals=9), numbers(digits=18, decimals=9)), min_size=BATCH, max_size=BATCH)
-WIDE_PAIRS = st.lists(st.tuples(numbers(), numbers()), min_size=BATCH, max_size=BATCH)
+PAIRS = st.lists(st.tuples(numbers(digits=19, decimals=9), numbers(digits=18, decimals=9)), min_size=1, max_size=BATCH)
+WIDE_PAIRS = st.lists(st.tuples(numbers(), numbers()), min_size=1, max_size=BATCH)
 
 
 @FEW
@@ -132,7 +143,7 @@ def test_arithmetic_is_exact(staging: Staging, values: list[tuple[Decimal, Decim
             ("num_sub", [a - b for a, b in values]),
             ("num_mul", [a * b for a, b in values]),
         ):
-            found = _asked(staging, f"num_text({macro}(num(a), num(b)))", rows)
+            found = _numbers(staging, f"{macro}(a, b)", rows)
             assert [Decimal(text or "nan") for text in found] == wanted, macro
 
 
@@ -142,7 +153,7 @@ def test_arithmetic_beyond_38_digits_is_null_and_never_wrong(staging: Staging, v
     rows = [[written(a), written(b)] for a, b in values]
     with localcontext(EXACT):
         for macro, wanted in (("num_add", [a + b for a, b in values]), ("num_mul", [a * b for a, b in values])):
-            for text, value in zip(_asked(staging, f"num_text({macro}(num(a), num(b)))", rows), wanted, strict=True):
+            for text, value in zip(_numbers(staging, f"{macro}(a, b)", rows), wanted, strict=True):
                 assert text is None or Decimal(text) == value
 
 
@@ -157,12 +168,12 @@ def test_comparison_is_exact_where_both_have_the_same_decimals_or_differ_in_size
 
 
 @FEW
-@given(st.lists(st.tuples(numbers(), numbers(digits=30), st.integers(0, 18)), min_size=BATCH, max_size=BATCH))
+@given(st.lists(st.tuples(numbers(), numbers(digits=30), st.integers(0, 18)), min_size=1, max_size=BATCH))
 def test_a_ratio_is_half_even_or_null_where_it_has_too_many_digits(
     staging: Staging, values: list[tuple[Decimal, Decimal, int]]
 ) -> None:
     rows = [[written(a), written(b), str(n)] for a, b, n in values]
-    found = _asked(staging, "num_text(num_ratio(num(a), num(b), n::integer))", rows)
+    found = _numbers(staging, "num_ratio(a, b, n)", rows)
     for (upper, lower, decimals), text in zip(values, found, strict=True):
         if lower == 0:
             assert text is None
@@ -175,7 +186,7 @@ def test_a_ratio_is_half_even_or_null_where_it_has_too_many_digits(
 
 
 @FEW
-@given(st.lists(st.tuples(numbers(), st.integers(0, 12)), min_size=BATCH, max_size=BATCH))
+@given(st.lists(st.tuples(numbers(), st.integers(0, 12)), min_size=1, max_size=BATCH))
 def test_whether_a_number_fits_is_told_exactly(staging: Staging, values: list[tuple[Decimal, int]]) -> None:
     rows = [[written(v), None, str(n)] for v, n in values]
     fits = _asked(staging, "num_fits(num(a), n::integer)", rows)
@@ -252,7 +263,7 @@ MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ00
 
 
 @FEW
-@given(st.lists(st.tuples(MOMENTS, st.integers(-15 * 60, 15 * 60), st.sampled_from("T ")), min_size=BATCH))
+@given(st.lists(st.tuples(MOMENTS, st.integers(-15 * 60, 15 * 60), st.sampled_from("T ")), min_size=1, max_size=BATCH))
 def test_a_time_with_its_offset_is_that_moment(staging: Staging, values: list[tuple[datetime, int, str]]) -> None:
     rows = []
     for moment, minutes, between in values:
@@ -278,7 +289,7 @@ def test_only_a_whole_time_with_its_offset_is_an_instant(staging: Staging, text:
 
 
 @FEW
-@given(st.lists(st.tuples(MOMENTS, MOMENTS), min_size=BATCH))
+@given(st.lists(st.tuples(MOMENTS, MOMENTS), min_size=1, max_size=BATCH))
 def test_seconds_between_are_whole_and_floored_also_backwards(staging: Staging, values: list[tuple[datetime, datetime]]) -> None:
     rows = [[str(a), str(b)] for a, b in values]
     found = _asked(staging, "num_text(whole_seconds(a::timestamp, b::timestamp))", rows)
@@ -312,34 +323,26 @@ _ODD = ("", " ", "{", "}", "[1,]", "{,}", "NaN", "[NaN]", "Infinity", '["-Infini
         '"\\ud83d"', '"\\ude00x"', '{"a":1}x', "[1]]", '{"a" : [ {"b":null} ] }', "\x0b1", "\xa01", "[infinity]", "tru", "-1.5E-7")  # fmt: skip
 
 
-@settings(max_examples=5, deadline=None)
-@given(st.lists(st.one_of(_DOCUMENTS.map(json.dumps), st.text(alphabet='{}[]",:0123eE-+.truefalsnNI \\', max_size=10)), min_size=80))
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.one_of(_DOCUMENTS.map(json.dumps), st.text(alphabet='{}[]",:0123eE-+.truefalsnNI \\', max_size=10)), min_size=1, max_size=40))
 def test_what_is_json_is_what_postgresql_reads(staging: Staging, postgres_dsn: str, texts: list[str]) -> None:
     every = [text for text in [*texts, *_ODD] if "\0" not in text]
     found = _asked(staging, "is_json(a)", [[text] for text in every])
     with connect(postgres_dsn, what="the test") as connection:
-        for text, verdict in zip(every, found, strict=True):
-            if "\\u" in text.lower():  # jsonb refuses half surrogates and NUL, for which there are checks of their own
-                continue
-            assert verdict == str(_reads(connection, text)).lower(), text
-
-
-def _reads(connection: psycopg.Connection[tuple[object, ...]], text: str) -> bool:
-    try:
-        connection.execute("select $1::jsonb".replace("$1", "%s"), [text])
-    except psycopg.DataError:
-        connection.rollback()
-        return False
-    return True
+        query = "select pg_input_is_valid(x, 'jsonb') from unnest(%s::text[]) with ordinality as t(x, n) order by n"
+        valid = [is_valid for (is_valid,) in connection.execute(query, [every]).fetchall()]
+    for text, verdict, is_valid in zip(every, found, valid, strict=True):
+        # A NUL is not allowed in jsonb, and has a check of its own.
+        assert verdict == str(is_valid).lower() or "\\u0000" in text, text
 
 
 @pytest.fixture(scope="module")
-def postgres_dsn(postgres_server: object) -> str:
-    return str(postgres_server.dsn("postgres"))  # type: ignore[attr-defined]
+def postgres_dsn(postgres_server: embedded.Server) -> str:
+    return postgres_server.dsn("postgres")
 
 
 @FEW
-@given(st.lists(_DOCUMENTS.map(json.dumps), min_size=BATCH))
+@given(st.lists(_DOCUMENTS.map(json.dumps), min_size=1, max_size=BATCH))
 def test_a_document_that_names_nothing_twice_is_found_clean(staging: Staging, texts: list[str]) -> None:
     assert set(_asked(staging, "json_repeats_name(a)", [[text] for text in texts])) == {"false"}
 
@@ -356,14 +359,22 @@ def test_a_name_twice_is_found_at_any_depth(staging: Staging, text: str, repeats
 
 
 @FEW
-@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=BATCH))
+@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=1, max_size=BATCH))
 def test_a_text_as_json_reads_back_as_itself(staging: Staging, texts: list[str]) -> None:
     found = _asked(staging, "json_text(a)", [[text] for text in texts])
     assert [json.loads(text or "") for text in found] == texts
 
 
-@FEW
-@given(st.lists(st.text(alphabet=" \t\r\n\x0b\x0cabßÉ_-/", max_size=8), min_size=BATCH))
-def test_enumerations_are_compared_without_blanks_and_case(staging: Staging, texts: list[str]) -> None:
-    found = _asked(staging, "folded(a)", [[text] for text in texts])
-    assert found == [text.strip(" \t\r\n\x0b\x0c").replace("ß", "ß").upper().replace("SS", "ß") for text in texts]
+@pytest.mark.parametrize(
+    ("text", "folded", "symbol"),
+    [
+        (" Buy ", "BUY", "BUY"), ("\tFILLED\r\n", "FILLED", "FILLED"), ("BTC/USDT", "BTC/USDT", "BTCUSDT"),
+        ("btc-usdt", "BTC-USDT", "BTCUSDT"), (" eth_usdt ", "ETH_USDT", "ETHUSDT"), ("BTC/USDT:USDT", "BTC/USDT:USDT", "BTCUSDT:USDT"),
+        ("", "", ""), (" ", "", ""), ("äö ", "ÄÖ", "ÄÖ"), ("a b", "A B", "A B"), (None, None, None),
+    ],
+)  # fmt: skip
+def test_enumerations_and_symbols_lose_blanks_around_and_case(
+    staging: Staging, text: str | None, folded: str | None, symbol: str | None
+) -> None:
+    assert _asked(staging, "folded(a)", [[text]]) == [folded]
+    assert _asked(staging, "unified_symbol(a)", [[text]]) == [symbol]

@@ -50,7 +50,7 @@ def apply(
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
 
-        report = pipeline.apply(opened, folder, observe=observe)
+        report = pipeline.apply(opened, folder, pictured=html is not None, observe=observe)
     terminal.finish(
         document.run(report),
         text.body(report),

@@ -34,7 +34,10 @@ def plan(
     ] = None,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option("--detailed-exitcode", help="Exit with 3 where a load would change the target, e.g. in a CI job."),
+        typer.Option(
+            "--detailed-exitcode",
+            help="Exit with 3 where a load would change the target, e.g. `plan --detailed-exitcode` in CI.",
+        ),
     ] = False,
     on_conflict: OnConflictOption = OnConflict.REFUSE,
     config: Config = DEFAULT_CONFIG,
@@ -67,6 +70,7 @@ def plan(
             output=output,
             on_conflict=on_conflict.value,
             detailed_exitcode=detailed_exitcode,
+            pictured=html is not None,
             observe=observe,
         )
     failed = report.exit_code not in {ExitCode.DONE, ExitCode.CHANGES}

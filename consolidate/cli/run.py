@@ -52,7 +52,9 @@ def run(
         from consolidate import pipeline
 
         confirm = None if yes or not terminal.interactive else terminal.confirmed
-        report = pipeline.run(opened, on_conflict=on_conflict.value, confirm=confirm, observe=observe)
+        report = pipeline.run(
+            opened, on_conflict=on_conflict.value, confirm=confirm, pictured=html is not None, observe=observe
+        )
     terminal.finish(
         document.run(report),
         text.body(report),

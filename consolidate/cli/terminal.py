@@ -55,8 +55,9 @@ class Terminal:
 
     def also(self, *, html: Path | None, markdown: Path | None, junit: Path | None) -> None:
         """Take which files of a run's report the person asked for. Raises `UsageError` as `begin`."""
-        self._files = ReportFiles(html=html, markdown=markdown, junit=junit)
-        self._files.require_writable()
+        asked = ReportFiles(html=html, markdown=markdown, junit=junit)
+        asked.require_writable()
+        self._files = asked
 
     def load(self, file: Path) -> Project:
         """The project of the file; raises `UsageError` with all that is wrong with it."""

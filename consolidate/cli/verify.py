@@ -13,7 +13,12 @@ from consolidate.cli.terminal import Terminal
 def verify(
     context: typer.Context,
     run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="A run of `consolidate runs`, or `latest`.", show_default=True)
+        str,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run of `consolidate runs`, or the last one loaded, e.g. `verify latest`.",
+            show_default=True,
+        ),
     ] = "latest",
     sources: Annotated[
         bool,

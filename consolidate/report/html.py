@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 4_500_000
 """A page is written with less of its tables until it is smaller than this."""
 
-_MOST_ROWS: Final = 1_000
+_MOST_ROWS: Final = 600
 _LEAST_ROWS: Final = 5
 _MOST_PROBLEMS: Final = 50
 _LONGEST_PROBLEM: Final = 4_000
@@ -41,9 +41,10 @@ def page(report: RunReport) -> str:
     most = _MOST_ROWS
     while True:
         found = _rendered(report, pictures, most)
-        if len(found.encode()) <= MOST_BYTES or most <= _LEAST_ROWS:
+        size = len(found.encode())
+        if size <= MOST_BYTES or most <= _LEAST_ROWS:
             return found
-        most //= 2
+        most = max(_LEAST_ROWS, most * MOST_BYTES // size * 3 // 4)
 
 
 def _pictures(report: RunReport) -> dict[str, tuple[Picture, ...]]:
@@ -81,7 +82,7 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
             facts=_facts(report),
             tiles=_tiles(report),
             problems=tables.first(report.problems, _shortened, _MOST_PROBLEMS),
-            notices=tables.first(report.notices, lambda one: safe(f"{one.code}: {one.message}"), _MOST_PROBLEMS),
+            notices=tables.first(report.notices, lambda one: _shortened(f"{one.code}: {one.message}"), _MOST_PROBLEMS),
             tables=made,
             lineages=tables.lineages(report, most // 4),
             pictures=pictures,
@@ -157,8 +158,8 @@ def _left_out(report: RunReport, made: Iterable[tables.Table], most_changed: int
 
 
 def _shortened(problem: str) -> str:
-    shown = safe(problem)
-    return shown if len(shown) <= _LONGEST_PROBLEM else f"{shown[:_LONGEST_PROBLEM]}…"
+    shown = safe(problem[:_LONGEST_PROBLEM])
+    return shown if len(problem) <= _LONGEST_PROBLEM else f"{shown}…"
 
 
 @cache

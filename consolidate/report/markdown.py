@@ -48,10 +48,12 @@ def markdown(report: RunReport) -> str:
 
 
 def _problems(report: RunReport) -> Iterator[str]:
-    found = [line for problem in report.problems for line in problem.splitlines() if line.strip()]
+    shown = report.problems[: _MOST_LINES_OF_PROBLEMS + 1]
+    found = [line for problem in shown for line in problem.splitlines() if line.strip()]
+    left_out = len(found) - _MOST_LINES_OF_PROBLEMS + len(report.problems) - len(shown)
     for line in found[:_MOST_LINES_OF_PROBLEMS]:
         yield f"- {_code(line, longest=_LONGEST_SENTENCE)}"
-    yield from _rest(len(found) - _MOST_LINES_OF_PROBLEMS, "line", begin="- ", end="")
+    yield from _rest(left_out, "line", begin="- ", end="")
     if found:
         yield ""
 

@@ -11,7 +11,7 @@ from consolidate.report.advice import ADVICE
 from consolidate.report.cells import NOT_RECORDED, amount, count, plain, quoted, rows, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from consolidate.model import ChangedRow, Control, RunReport
 
@@ -319,7 +319,7 @@ def _changed_cell(row: ChangedRow, number: int, cell: tuple[str, str | None, str
         Cell(text=row.table),
         _bot(row.bot_id),
         Cell(text=name(row.key), link=f"#lineage-{number}"),
-        Cell(text=plain(column)),
+        Cell(text=name(column)),
         Cell(text=_stored(old), tone="old"),
         Cell(text=_stored(new), tone="new"),
     )
@@ -346,7 +346,7 @@ def _stored(value: str | None) -> str:
 
 
 def _cell_of(column: str | None, value: str | None) -> Cell:
-    return Cell(text="" if column is None else f"{plain(column)} = {quoted(value)}")
+    return Cell(text="" if column is None else f"{name(column)} = {quoted(value)}")
 
 
 def _bot(bot_id: str | None) -> Cell:
@@ -363,7 +363,7 @@ def _amount(decimal: str | None, tone: str = "", *, decimals: int = 0) -> Cell:
     return Cell(text=amount(decimal, decimals=decimals), order=plain(decimal), tone=tone)
 
 
-def first(found: Iterable[_T], shown: Callable[[_T], str], most: int) -> Sequence[str]:
+def first(found: Sequence[_T], shown: Callable[[_T], str], most: int) -> Sequence[str]:
     """The first of some texts; where there are more, the last one says how many."""
-    texts = [shown(one) for one in found]
-    return texts if len(texts) <= most else [*texts[:most], f"… and {count(len(texts) - most)} more"]
+    texts = [shown(one) for one in found[:most]]
+    return texts if len(found) <= most else [*texts, f"… and {count(len(found) - most)} more"]

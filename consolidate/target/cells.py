@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consolidate.canonical import Form, columns, duckdb_text, form, postgres_text
-from consolidate.relations import candidates, unified
+from consolidate.model import ChangedRow
+from consolidate.relations import candidates, unified, work
 from consolidate.staging import quoted
+from consolidate.target.contract import expected
 from consolidate.target.identity import identity
 
 if TYPE_CHECKING:
+    from consolidate.diff import DiffReport
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
     from consolidate.target.transaction import Connection
@@ -58,3 +61,27 @@ def differing(
         if text != theirs:
             differences.append(CellDifference(column=column.name, source_value=text, target_value=theirs))
     return tuple(differences)
+
+
+def changed(connection: Connection, staging: Staging, report: DiffReport, *, most: int = 200) -> tuple[ChangedRow, ...]:
+    """The first rows that a load updates, with each cell that differs: what the target has, then what it gets."""
+    found: list[ChangedRow] = []
+    for diff in report.tables:
+        if not diff.update:
+            continue
+        table = next(one for one in expected().tables if one.name == diff.table)
+        rows = staging.rows(
+            f"select d.n, d.bot, d.target_key from {work('diff', table.name)} d where d.action = 'update'"
+            f" order by d.n limit {most - len(found)}"
+        )
+        for n, bot, key in rows:
+            cells = differing(connection, staging, table, int(str(n)), str(key)) or ()
+            found.append(
+                ChangedRow(
+                    table=table.name,
+                    bot_id=None if bot is None else str(bot),
+                    key=str(key),
+                    cells=tuple((cell.column, cell.target_value, cell.source_value) for cell in cells),
+                )
+            )
+    return tuple(found)

@@ -10,9 +10,12 @@ create or replace macro folded(t) as
 create or replace macro unified_symbol(t) as
     case when regexp_full_match(t, '[A-Z0-9]*') then t else upper(regexp_replace(trim(t, e' \t\r\n\v\f'), '[-/_]', '', 'g')) end;
 
--- JSON as PostgreSQL's jsonb reads it: DuckDB's own test lets NaN and Infinity pass.
+-- JSON as PostgreSQL's jsonb reads it: DuckDB's own test lets NaN, Infinity and a comma after the last item pass.
 create or replace macro is_json(t) as
-    json_valid(t) and not regexp_matches(regexp_replace(t, '"(\\.|[^"\\])*"', '""', 'g'), '[NIni][anAN][nfNF]');
+    json_valid(t)
+    and not regexp_matches(
+        regexp_replace(t, '"(\\.|[^"\\])*"', '""', 'g'), '[NIni][anAN][nfNF]|,[ \t\r\n]*[\]}]'
+    );
 
 -- JSON but for a raw control character in a text, which other readers let pass and jsonb does not.
 create or replace macro is_raw_json(t) as
