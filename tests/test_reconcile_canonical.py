@@ -30,6 +30,7 @@ from consolidate.relations import candidates, unified, work
 from consolidate.staging import Staging, quoted
 from consolidate.target.contract import ColumnContract, TableContract, expected
 from consolidate.target.fingerprint import fill_hashes
+from consolidate.target.held import fill_no_lineage
 from consolidate.target.stream import copy_in, copy_out
 from tests.candidates import Candidate, create, insert
 
@@ -166,6 +167,7 @@ def _stored(dsn: str, staging: Staging, rows: list[dict[str, Any]]) -> Iterator[
 
 def _disagreements(dsn: str, staging: Staging, rows: list[dict[str, Any]]) -> list[tuple[object, ...]]:
     with _stored(dsn, staging, rows) as connection:
+        fill_no_lineage(staging)
         fill_hashes(connection, staging, PROBE)
         copy_out(
             connection,

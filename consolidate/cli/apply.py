@@ -36,8 +36,8 @@ def apply(
 
     \b
     Example:
-      consolidate plan -o monday && consolidate apply monday
-      consolidate apply monday --json report.json
+      consolidate apply monday
+      consolidate plan -o monday && consolidate apply monday --json report.json
     """
     from consolidate import destination, planning
     from consolidate.errors import ExitCode
