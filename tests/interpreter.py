@@ -87,7 +87,14 @@ def _compared(operator: str, a: Value, b: Value) -> bool | None:
         below, equal = a < b, a == b
     else:
         below, equal = str(a).encode() < str(b).encode(), a == b
-    return {"==": equal, "!=": not equal, "<": below, "<=": below or equal, ">": not below and not equal, ">=": not below}[operator]
+    return {
+        "==": equal,
+        "!=": not equal,
+        "<": below,
+        "<=": below or equal,
+        ">": not below and not equal,
+        ">=": not below,
+    }[operator]
 
 
 def _called(function: str, given: list[Value], options: dict[str, Value]) -> Value:
@@ -96,7 +103,7 @@ def _called(function: str, given: list[Value], options: dict[str, Value]) -> Val
             return None if a == b and a is not None else a
         case "concat", _:
             return None if None in given else "".join(str(one) for one in given)
-        case ("upper" | "lower" | "trim"), [str(text)]:
+        case (("upper" | "lower" | "trim"), [str(text)]):
             return {"upper": text.upper(), "lower": text.lower(), "trim": text.strip(" ")}[function]
         case "round", [Fraction() as number, Fraction() as decimals]:
             return Fraction(round(number * 10 ** int(decimals)), 10 ** int(decimals))

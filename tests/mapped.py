@@ -91,7 +91,12 @@ def problems_of(folder: Path, table: str, extra: str = "") -> list[Problem]:
 
 @contextmanager
 def run(
-    folder: Path, tables: Mapping[str, Table], extra: str = "", *, zone: str | None = None, routing: Routing | None = None
+    folder: Path,
+    tables: Mapping[str, Table],
+    extra: str = "",
+    *,
+    zone: str | None = None,
+    routing: Routing | None = None,
 ) -> Iterator[Outcome]:
     """Transform the rows of `tables`; those without rows that are `optional` are as if the store lacked them."""
     made, problems = compiled(write(folder, tables, extra), zone=zone)

@@ -57,7 +57,9 @@ def _numbers(staging: Staging, expression: str, rows: Sequence[Sequence[str | No
 def numbers(draw: st.DrawFn, *, digits: int = 38, decimals: int = 18) -> Decimal:
     """Numbers of at most so many digits and decimals; small ones and ends of ranges as often as large ones."""
     size = draw(st.integers(1, digits))
-    unscaled = draw(st.one_of(st.integers(-(10**size) + 1, 10**size - 1), st.sampled_from([0, 1, -1, 5, -5, 10**size - 1])))
+    unscaled = draw(
+        st.one_of(st.integers(-(10**size) + 1, 10**size - 1), st.sampled_from([0, 1, -1, 5, -5, 10**size - 1]))
+    )
     return Decimal(unscaled).scaleb(-draw(st.integers(0, decimals)), EXACT)
 
 
@@ -70,7 +72,9 @@ BATCH = 50
 
 @FEW
 @given(st.lists(numbers(), min_size=1, max_size=BATCH))
-def test_a_number_of_38_digits_and_18_decimals_is_read_and_written_unchanged(staging: Staging, values: list[Decimal]) -> None:
+def test_a_number_of_38_digits_and_18_decimals_is_read_and_written_unchanged(
+    staging: Staging, values: list[Decimal]
+) -> None:
     found = _numbers(staging, "a", [[written(value)] for value in values])
     assert [Decimal(text or "nan") for text in found] == values
     again = _numbers(staging, "a", [[text] for text in found])
@@ -78,13 +82,22 @@ def test_a_number_of_38_digits_and_18_decimals_is_read_and_written_unchanged(sta
 
 
 @FEW
-@given(st.lists(st.tuples(numbers(digits=30), st.integers(-30, 30), st.sampled_from(["e", "E", "e+"])), min_size=1, max_size=BATCH))
+@given(
+    st.lists(
+        st.tuples(numbers(digits=30), st.integers(-30, 30), st.sampled_from(["e", "E", "e+"])),
+        min_size=1,
+        max_size=BATCH,
+    )
+)
 def test_an_exponent_means_what_it_means_in_python(staging: Staging, values: list[tuple[Decimal, int, str]]) -> None:
     rows = [[f"{written(value)}{sign if power >= 0 else 'e'}{power}"] for value, power, sign in values]
     found = _numbers(staging, "a", rows)
     for (value, power, _), text in zip(values, found, strict=True):
         wanted = value.scaleb(power, EXACT)
-        fits = len(wanted.normalize(EXACT).as_tuple().digits) + max(0, int(wanted.normalize(EXACT).as_tuple().exponent)) <= 38
+        fits = (
+            len(wanted.normalize(EXACT).as_tuple().digits) + max(0, int(wanted.normalize(EXACT).as_tuple().exponent))
+            <= 38
+        )
         assert text is not None or not fits
         assert text is None or Decimal(text) == wanted
 
@@ -121,7 +134,11 @@ def test_rounding_is_half_even_as_pythons(staging: Staging, values: list[tuple[D
 
 
 @FEW
-@given(st.lists(st.tuples(st.integers(-(10**17), 10**17), st.integers(0, 17), st.integers(0, 8)), min_size=1, max_size=BATCH))
+@given(
+    st.lists(
+        st.tuples(st.integers(-(10**17), 10**17), st.integers(0, 17), st.integers(0, 8)), min_size=1, max_size=BATCH
+    )
+)
 def test_ties_are_rounded_to_even(staging: Staging, values: list[tuple[int, int, int]]) -> None:
     ties = [(Decimal(whole * 10 + 5).scaleb(-decimals - 1, EXACT), decimals) for whole, decimals, _ in values]
     found = _numbers(staging, "num_round(a, n)", [[written(v), None, str(n)] for v, n in ties])
@@ -149,7 +166,9 @@ def test_arithmetic_is_exact(staging: Staging, values: list[tuple[Decimal, Decim
 
 @FEW
 @given(WIDE_PAIRS)
-def test_arithmetic_beyond_38_digits_is_null_and_never_wrong(staging: Staging, values: list[tuple[Decimal, Decimal]]) -> None:
+def test_arithmetic_beyond_38_digits_is_null_and_never_wrong(
+    staging: Staging, values: list[tuple[Decimal, Decimal]]
+) -> None:
     rows = [[written(a), written(b)] for a, b in values]
     with localcontext(EXACT):
         for macro, wanted in (("num_add", [a + b for a, b in values]), ("num_mul", [a * b for a, b in values])):
@@ -162,7 +181,11 @@ def test_arithmetic_beyond_38_digits_is_null_and_never_wrong(staging: Staging, v
 def test_comparison_is_exact_where_both_have_the_same_decimals_or_differ_in_size(
     staging: Staging, values: list[tuple[Decimal, Decimal]]
 ) -> None:
-    pairs = [*values, *((a, a) for a, _ in values), *((a, a + Decimal(1).scaleb(a.as_tuple().exponent)) for a, _ in values)]
+    pairs = [
+        *values,
+        *((a, a) for a, _ in values),
+        *((a, a + Decimal(1).scaleb(int(a.as_tuple().exponent))) for a, _ in values),
+    ]
     found = _asked(staging, "num_compare(num(a), num(b))::integer", [[written(a), written(b)] for a, b in pairs])
     assert [int(text or "9") for text in found] == [(a > b) - (a < b) for a, b in pairs]
 
@@ -290,7 +313,9 @@ def test_only_a_whole_time_with_its_offset_is_an_instant(staging: Staging, text:
 
 @FEW
 @given(st.lists(st.tuples(MOMENTS, MOMENTS), min_size=1, max_size=BATCH))
-def test_seconds_between_are_whole_and_floored_also_backwards(staging: Staging, values: list[tuple[datetime, datetime]]) -> None:
+def test_seconds_between_are_whole_and_floored_also_backwards(
+    staging: Staging, values: list[tuple[datetime, datetime]]
+) -> None:
     rows = [[str(a), str(b)] for a, b in values]
     found = _asked(staging, "num_text(whole_seconds(a::timestamp, b::timestamp))", rows)
     assert [int(text or 0) for text in found] == [(b - a) // timedelta(seconds=1) for a, b in values]
@@ -313,7 +338,11 @@ def test_a_day_of_a_zone_begins_and_ends_by_its_own_clock(staging: Staging) -> N
 
 _NAMES = st.sampled_from(["a", "b", "", "é", 'q"', "a\\", "NaN"])
 _DOCUMENTS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
     max_leaves=6,
 )
@@ -324,7 +353,13 @@ _ODD = ("", " ", "{", "}", "[1,]", "{,}", "NaN", "[NaN]", "Infinity", '["-Infini
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.lists(st.one_of(_DOCUMENTS.map(json.dumps), st.text(alphabet='{}[]",:0123eE-+.truefalsnNI \\', max_size=10)), min_size=1, max_size=40))
+@given(
+    st.lists(
+        st.one_of(_DOCUMENTS.map(json.dumps), st.text(alphabet='{}[]",:0123eE-+.truefalsnNI \\', max_size=10)),
+        min_size=1,
+        max_size=40,
+    )
+)
 def test_what_is_json_is_what_postgresql_reads(staging: Staging, postgres_dsn: str, texts: list[str]) -> None:
     every = [text for text in [*texts, *_ODD] if "\0" not in text]
     found = _asked(staging, "is_json(a)", [[text] for text in every])
@@ -359,7 +394,11 @@ def test_a_name_twice_is_found_at_any_depth(staging: Staging, text: str, repeats
 
 
 @FEW
-@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=1, max_size=BATCH))
+@given(
+    st.lists(
+        st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), min_size=1, max_size=BATCH
+    )
+)
 def test_a_text_as_json_reads_back_as_itself(staging: Staging, texts: list[str]) -> None:
     found = _asked(staging, "json_text(a)", [[text] for text in texts])
     assert [json.loads(text or "") for text in found] == texts

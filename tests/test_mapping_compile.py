@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 COLUMNS = {"a": "decimal", "b": "decimal", "t": "text", "u": "text", "f": "boolean"}
 MAPS: dict[str, dict[str, str | None]] = {"m": {"X": "one", "Y": "two", "Z": None}}
 
-_NUMBERS = st.sampled_from(["0", "1", "-1", "2.5", "-0.125", "1000000", "0.3", "7"]) | st.decimals(-9999, 9999, places=3).map(str)
+_NUMBERS = st.sampled_from(["0", "1", "-1", "2.5", "-0.125", "1000000", "0.3", "7"]) | st.decimals(
+    -9999, 9999, places=3
+).map(str)
 _TEXTS = st.sampled_from(["x", "y", "z", " X ", "w", "", "it''s"])
 ROWS = st.lists(
-    st.tuples(st.none() | _NUMBERS, st.none() | _NUMBERS, st.none() | _TEXTS, st.none() | _TEXTS, st.sampled_from(["true", "false", None])),
+    st.tuples(
+        st.none() | _NUMBERS,
+        st.none() | _NUMBERS,
+        st.none() | _TEXTS,
+        st.none() | _TEXTS,
+        st.sampled_from(["true", "false", None]),
+    ),
     min_size=1,
     max_size=12,
 )
@@ -73,7 +81,9 @@ def _conditions(depth: int) -> st.SearchStrategy[str]:
         leaf,
         st.tuples(numbers, compare, numbers).map(lambda x: f"({x[0]} {x[1]} {x[2]})"),
         st.tuples(texts, compare, texts).map(lambda x: f"({x[0]} {x[1]} {x[2]})"),
-        st.tuples(texts, st.sampled_from(["in", "not in"]), texts, texts).map(lambda x: f"({x[0]} {x[1]} [{x[2]}, {x[3]}])"),
+        st.tuples(texts, st.sampled_from(["in", "not in"]), texts, texts).map(
+            lambda x: f"({x[0]} {x[1]} [{x[2]}, {x[3]}])"
+        ),
         st.tuples(numbers, st.sampled_from(["in", "not in"]), numbers).map(lambda x: f"({x[0]} {x[1]} [{x[2]}, 1])"),
         st.tuples(down, st.sampled_from(["and", "or"]), down).map(lambda x: f"({x[0]} {x[1]} {x[2]})"),
         down.map(lambda x: f"(not {x})"),
@@ -111,7 +121,9 @@ def test_a_compiled_expression_gives_what_the_interpreter_gives(
     with run(tmp_path_factory.mktemp("x", numbered=True), {"t": table}) as outcome:
         found = {
             key: values
-            for key, *values in outcome.candidates("audit.risk_events", "#key", "current_value", "resolution_notes", "resolved")
+            for key, *values in outcome.candidates(
+                "audit.risk_events", "#key", "current_value", "resolution_notes", "resolved"
+            )
         }
         codes = outcome.codes()
     for i, row in enumerate(rows):

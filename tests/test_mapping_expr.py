@@ -94,7 +94,9 @@ WIDE = "let:\n" + "".join(f"  a{i}: price * {i}\n" for i in range(2000))
 
 
 @pytest.mark.parametrize(
-    ("lets", "cell"), [(BILLION, "a59"), (CHAIN, "a899"), (CYCLE, "a"), (WIDE, "a1")], ids=["billion", "chain", "cycle", "wide"]
+    ("lets", "cell"),
+    [(BILLION, "a59"), (CHAIN, "a899"), (CYCLE, "a"), (WIDE, "a1")],
+    ids=["billion", "chain", "cycle", "wide"],
 )
 def test_names_that_grow_without_bound_are_a_problem_and_no_hang(lets: str, cell: str, tmp_path: Path) -> None:
     began = time.monotonic()

@@ -135,7 +135,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "code", "place", "hint"), MISTAKES, ids=[f"{new.strip()[:40]}" for _, new, *_ in MISTAKES])
+@pytest.mark.parametrize(
+    ("old", "new", "code", "place", "hint"), MISTAKES, ids=[f"{new.strip()[:40]}" for _, new, *_ in MISTAKES]
+)
 def test_a_mistake_of_a_table_file_is_told_with_its_place(
     old: str, new: str, code: str, place: str, hint: str | None, tmp_path: Path
 ) -> None:
@@ -166,7 +168,9 @@ SYSTEM_MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "code", "place", "hint"), SYSTEM_MISTAKES, ids=[new[-30:] for _, new, *_ in SYSTEM_MISTAKES])
+@pytest.mark.parametrize(
+    ("old", "new", "code", "place", "hint"), SYSTEM_MISTAKES, ids=[new[-30:] for _, new, *_ in SYSTEM_MISTAKES]
+)
 def test_a_mistake_of_system_yaml_is_told_with_its_place(
     old: str, new: str, code: str, place: str, hint: str | None, tmp_path: Path
 ) -> None:
@@ -225,11 +229,20 @@ def test_the_mappings_that_come_with_consolidate_are_right(system: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_any_change_of_a_mapping_gives_a_mapping_or_located_problems(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_change_of_a_mapping_gives_a_mapping_or_located_problems(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     at = data.draw(st.integers(0, len(BASE)))
     cut = data.draw(st.integers(0, 12))
-    put = data.draw(st.one_of(st.text(max_size=8), st.sampled_from(["\n", ": ", "  ", "[", "{", "- ", "'", "(", "None", "&a ", "!x "])))
-    place = write(tmp_path_factory.mktemp("m", numbered=True), {"t": Table(mapping=BASE[:at] + put + BASE[at + cut :], columns=())})
+    put = data.draw(
+        st.one_of(
+            st.text(max_size=8), st.sampled_from(["\n", ": ", "  ", "[", "{", "- ", "'", "(", "None", "&a ", "!x "])
+        )
+    )
+    place = write(
+        tmp_path_factory.mktemp("m", numbered=True),
+        {"t": Table(mapping=BASE[:at] + put + BASE[at + cut :], columns=())},
+    )
     problems = Problems()
     system = load.system(place, problems)
     assert system is not None

@@ -79,7 +79,9 @@ def restarted(events: list[Row]) -> tuple[list[Position], set[str]]:
 
 
 _EVENTS = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from(["opened", "closed"]), st.sampled_from("ABC"), st.sampled_from(["1", "2.5"])),
+    st.tuples(
+        st.integers(0, 9), st.sampled_from(["opened", "closed"]), st.sampled_from("ABC"), st.sampled_from(["1", "2.5"])
+    ),
     max_size=20,
 )
 
@@ -89,11 +91,17 @@ _EVENTS = st.lists(
 def test_events_are_paired_as_the_bot_reads_its_log(
     events: list[tuple[int, str, str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rows: list[Row] = [(f"k{i:02}", f"2024-01-01T00:0{at}:00Z", event, symbol, price) for i, (at, event, symbol, price) in enumerate(events)]
+    rows: list[Row] = [
+        (f"k{i:02}", f"2024-01-01T00:0{at}:00Z", event, symbol, price)
+        for i, (at, event, symbol, price) in enumerate(events)
+    ]
     wanted, lost = restarted(rows)
     with run(tmp_path_factory.mktemp("x"), {"t": Table(mapping=EVENTS, columns=COLUMNS, rows=rows)}) as outcome:
-        found = outcome.staging.rows('select entry_trade_ids, closed_at::varchar, size::varchar from cand."trading.positions"')
-        trades = dict(outcome.staging.rows('select trade_id, exit_time::varchar from cand."trading.trades"'))
+        found = outcome.staging.rows(
+            'select entry_trade_ids, closed_at::varchar, size::varchar from cand."trading.positions"'
+        )
+        ended = outcome.staging.rows('select trade_id, exit_time::varchar from cand."trading.trades"')
+        trades = {trade: time for trade, time in ended}  # noqa: C416 - rows are tuples of any length to the type checker
         assert outcome.codes() == dict.fromkeys(lost, "unmatched_close")
         counts = outcome.counts("t")
         assert counts.residue == 0
@@ -101,10 +109,17 @@ def test_events_are_paired_as_the_bot_reads_its_log(
     times = {str(row[0]): str(row[1]).replace("T", " ").rstrip("Z") for row in rows}
     prices = {str(row[0]): float(str(row[4])) for row in rows}
     assert sorted((tuple(ids), closed, float(str(size))) for ids, closed, size in found) == sorted(  # type: ignore[arg-type]
-        (tuple(one.entries), None if one.closing is None else times[one.closing], sum(prices[key] for key in one.entries)) for one in wanted
+        (
+            tuple(one.entries),
+            None if one.closing is None else times[one.closing],
+            sum(prices[key] for key in one.entries),
+        )
+        for one in wanted
     )
     for position in wanted:
-        assert {trades[key] for key in position.entries} == {None if position.closing is None else times[position.closing]}
+        assert {trades[key] for key in position.entries} == {
+            None if position.closing is None else times[position.closing]
+        }
 
 
 def _codes(rows: list[Row], tmp_path: Path, mapping: str = EVENTS) -> dict[object, object]:
@@ -151,7 +166,11 @@ def test_copies_of_a_log_pair_as_one_where_keep_comes_first(tmp_path: Path) -> N
 
 def test_a_filtered_event_takes_no_part_in_a_position(tmp_path: Path) -> None:
     mapping = EVENTS.replace("into:\n", "filter: {when: price == 0, reason: placeholders}\ninto:\n", 1)
-    rows: list[Row] = [("a", _at(1), "opened", "X", "0"), ("b", _at(2), "opened", "X", "2"), ("c", _at(3), "closed", "X", None)]
+    rows: list[Row] = [
+        ("a", _at(1), "opened", "X", "0"),
+        ("b", _at(2), "opened", "X", "2"),
+        ("c", _at(3), "closed", "X", None),
+    ]
     with run(tmp_path, {"t": Table(mapping=mapping, columns=COLUMNS, rows=rows)}) as outcome:
         assert outcome.codes() == {}
         assert outcome.counts("t").residue == 0

@@ -79,7 +79,11 @@ def test_every_row_has_exactly_one_outcome(rows: list[Row], tmp_path_factory: py
         orders = outcome.candidates("trading.orders", "order_id")
         assert len(made) == len(trades) + len(orders), "no candidate is without its lineage"
         rejected = {str(key) for key, _ in rejects}
-        assert not rejected & {str(key) for *_, key in lineage} or any(rows.count(row) > 1 for row in rows) or len(stored) > 1
+        assert (
+            not rejected & {str(key) for *_, key in lineage}
+            or any(rows.count(row) > 1 for row in rows)
+            or len(stored) > 1
+        )
 
 
 def _one(rows: list[Row], tmp_path: Path, mapping: str = TRADES) -> dict[object, object]:
@@ -118,9 +122,9 @@ def test_a_filtered_row_is_counted_and_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_row_for_which_no_block_applies_stops_the_run_with_its_key(tmp_path: Path) -> None:
-    mapping = TRADES.replace("    trade_id: new_id(id, at)\n", "    when: price > 5\n    trade_id: new_id(id, at)\n").replace(
-        "    trade_id: trading.trades.trade_id\n", ""
-    )
+    mapping = TRADES.replace(
+        "    trade_id: new_id(id, at)\n", "    when: price > 5\n    trade_id: new_id(id, at)\n"
+    ).replace("    trade_id: trading.trades.trade_id\n", "")
     with pytest.raises(UsageError, match=r"1 rows of s\.t become nothing, the first has key b"):
         _one([("a", "buy", "6", AT, None), ("b", "sell", "1", AT, None)], tmp_path, mapping)
 
@@ -132,7 +136,7 @@ def test_of_rows_that_agree_the_last_is_kept_and_the_others_follow_it(tmp_path: 
         assert (outcome.counts("t").mapped, outcome.counts("t").merged) == (1, 2)
         keys = outcome.staging.rows('select source_key, outcome from cand."#lineage" order by 1')
         assert keys == [("a", "merged"), ("b", "merged"), ("c", "mapped")]
-    rejected = [("a", "buy", "1", AT, None), ("b", "buy", "-1", AT, None)]
+    rejected: list[tuple[str | None, ...]] = [("a", "buy", "1", AT, None), ("b", "buy", "-1", AT, None)]
     assert _one(rejected, tmp_path / "again") == {"a": "check_violation", "b": "check_violation"}
 
 
@@ -145,7 +149,11 @@ def test_a_doubled_key_is_one_row_where_all_cells_agree_and_no_row_where_not(tmp
 
 def test_candidates_that_break_a_unique_constraint_are_all_rejected(tmp_path: Path) -> None:
     mapping = TRADES.replace("order_id: order_id\n", "order_id: concat('o', side)\n")
-    rows: list[Row] = [("a", "buy", "1", AT, "1"), ("b", "buy", "1", "2024-01-02T00:00:00Z", "2"), ("c", "sell", "1", AT, "3")]
+    rows: list[Row] = [
+        ("a", "buy", "1", AT, "1"),
+        ("b", "buy", "1", "2024-01-02T00:00:00Z", "2"),
+        ("c", "sell", "1", AT, "3"),
+    ]
     assert _one(rows, tmp_path, mapping) == {"a": "duplicate_target", "b": "duplicate_target"}
 
 
@@ -159,8 +167,15 @@ def test_a_source_column_may_be_called_like_one_of_our_layers(tmp_path: Path) ->
 
 
 def test_rows_are_routed_by_a_column_in_any_case_and_unknown_ones_rejected(tmp_path: Path) -> None:
-    mapping = TRADES.replace("key: [id]\n", "key: [id]\nbot: order_id\n").replace("    when: order_id is not None\n", "    when: False\n")
-    rows: list[Row] = [("a", "buy", "1", AT, " Demo"), ("b", "sell", "1", AT, "LIVE"), ("c", "long", "1", AT, "else"), ("d", "short", "1", AT, None)]
+    mapping = TRADES.replace("key: [id]\n", "key: [id]\nbot: order_id\n").replace(
+        "    when: order_id is not None\n", "    when: False\n"
+    )
+    rows: list[Row] = [
+        ("a", "buy", "1", AT, " Demo"),
+        ("b", "sell", "1", AT, "LIVE"),
+        ("c", "long", "1", AT, "else"),
+        ("d", "short", "1", AT, None),
+    ]
     routing = Routing(default="", routes=(("DEMO", "bot_d"), ("LIVE", "bot_l")))
     with run(tmp_path, {"t": Table(mapping=mapping, columns=COLUMNS, rows=rows)}, routing=routing) as outcome:
         assert outcome.candidates("trading.trades", "symbol", "bot_id") == [("a", "bot_d"), ("b", "bot_l")]
@@ -180,7 +195,9 @@ into:
     ("document", "code"),
     [('{"a": 1.10}', None), (None, None), ("NaN", "bad_json"), ('{"a":1,}', "bad_json"), ('{"a":1,"a":2}', "bad_json"), ('"\\u0000"', "bad_json")],
 )  # fmt: skip
-def test_only_json_that_the_target_holds_passes_and_keeps_its_digits(document: str | None, code: str | None, tmp_path: Path) -> None:
+def test_only_json_that_the_target_holds_passes_and_keeps_its_digits(
+    document: str | None, code: str | None, tmp_path: Path
+) -> None:
     table = Table(mapping=DOCUMENTS, columns=("id", "doc"), rows=[("a", document)])
     if problems_of(tmp_path / "p", DOCUMENTS):
         pytest.fail(str(problems_of(tmp_path / "p", DOCUMENTS)))
@@ -194,11 +211,17 @@ OTHER = "from: o\nkey: [id]\ncolumns: {id: text, at: instant}\ninto:\n  trading.
 
 def test_a_table_that_the_store_may_lack_is_looked_into_as_empty(tmp_path: Path) -> None:
     mapping = TRADES.replace(
-        "keep: {one_per: [side, at], last: id}\n", "find: {f: {in: trading.account_balance, from: o, key: [order_id], optional: true}}\n"
-    ).replace('strategy: "\'s\'"', "strategy: coalesce('none' if newest(o.at) is None else 'some', f.snapshot_type)")
-    tables = {"o": Table(mapping=OTHER, columns=()), "t": Table(mapping=mapping, columns=COLUMNS, rows=[("a", "buy", "1", AT, None)])}
+        "keep: {one_per: [side, at], last: id}\n",
+        "find: {f: {in: trading.account_balance, from: o, key: [order_id], optional: true}}\n",
+    ).replace("strategy: \"'s'\"", "strategy: coalesce('none' if newest(o.at) is None else 'some', f.snapshot_type)")
+    tables = {
+        "o": Table(mapping=OTHER, columns=()),
+        "t": Table(mapping=mapping, columns=COLUMNS, rows=[("a", "buy", "1", AT, None)]),
+    }
     with run(tmp_path, tables, "optional: [o]\n") as outcome:
         assert outcome.candidates("trading.trades", "strategy") == [("none",)]
     rows: list[Row] = [("a", "buy", "1", AT, "gone")]
-    with run(tmp_path / "2", {**tables, "t": Table(mapping=mapping, columns=COLUMNS, rows=rows)}, "optional: [o]\n") as outcome:
+    with run(
+        tmp_path / "2", {**tables, "t": Table(mapping=mapping, columns=COLUMNS, rows=rows)}, "optional: [o]\n"
+    ) as outcome:
         assert outcome.codes() == {"a": "missing_reference"}
