@@ -31,7 +31,7 @@ class UnmappedError(Exception):
     """A value map lacks the value: the row is rejected."""
 
 
-def value(expr: Expr, row: Mapping[str, Value], maps: Mapping[str, Mapping[str, str | None]]) -> Value:  # noqa: C901, PLR0911, PLR0912
+def value(expr: Expr, row: Mapping[str, Value], maps: Mapping[str, Mapping[str, str | None]]) -> Value:  # noqa: C901, PLR0912
     """The value of an expression over a row. Raises `UnmappedError`."""
 
     def of(one: Expr) -> Value:

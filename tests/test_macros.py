@@ -282,7 +282,7 @@ def test_local_times_around_every_clock_change_mean_what_zoneinfo_says(staging: 
             assert fault == ("ambiguous_time" if meanings else "skipped_time"), local
 
 
-MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - without a zone, on purpose
+MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))
 
 
 @FEW
@@ -295,7 +295,7 @@ def test_a_time_with_its_offset_is_that_moment(staging: Staging, values: list[tu
     found = _asked(staging, "epoch_us(time_instant(a))", rows)
     for (moment, minutes, _), micros in zip(values, found, strict=True):
         wanted = moment - timedelta(minutes=minutes)
-        assert datetime(1970, 1, 1) + timedelta(microseconds=int(micros or 0)) == wanted  # noqa: DTZ001 - naive, as both
+        assert datetime(1970, 1, 1) + timedelta(microseconds=int(micros or 0)) == wanted
 
 
 @pytest.mark.parametrize(
