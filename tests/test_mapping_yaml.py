@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consolidate import project_values
 from consolidate.mapping import yaml
 from consolidate.mapping.yaml import Mapping, Problems, Scalar
 
@@ -88,3 +89,24 @@ def test_any_text_gives_a_map_or_located_problems(text: str) -> None:
     root, problems = _read(text)
     assert (root is None) == bool(problems)
     assert all(where.startswith("f.yaml:") for _, where in problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "json"),
+    [
+        ("1.10", "1.10"),
+        ("'1.10'", '"1.10"'),
+        ("true", "true"),
+        ('"true"', '"true"'),
+        ("[1, '1']", '[1, "1"]'),
+        ("'null'", '"null"'),
+    ],
+)
+def test_a_configuration_in_quotes_stays_a_text(written: str, json: str) -> None:
+    problems = Problems()
+    root = yaml.parse(f"a: {written}\n", "f.yaml", problems)
+    assert root is not None
+    node = root.get("a")
+    assert node is not None
+    assert project_values.document(node, "a", project_values.Reading({}, problems)) == json
+    assert problems.found == ()

@@ -80,11 +80,14 @@ class _TableCompiler:
         mapping, scope, rows, groups = self.mapping, self.scope, self.rows, self.groups
         self._declarations()
         pair, keep = self._pair(), self._keep()
+        # What is left out of a log takes no part in the pairing, so its rule cannot ask for the result.
+        filtered = None if mapping.filter is None or pair is None else rows.condition(mapping.filter.when)
         arguments = find_arguments(scope, rows)
         scope.visible_finds = tuple(scope.finds)
         scope.closing_visible = mapping.pair is not None
         scope.newest_visible = True
-        filtered = None if mapping.filter is None else rows.condition(mapping.filter.when)
+        if mapping.filter is not None and filtered is None:
+            filtered = rows.condition(mapping.filter.when)
         rejects = tuple(rows.condition(rule.when) for rule in mapping.rejects)
         warns = tuple(self._warn(rule) for rule in mapping.warns)
         guard = TRUE if mapping.pair is None else holds(named("#role") == sa.literal_column("'open'"))

@@ -18,7 +18,7 @@ from consolidate.transform.constraints import making_blocks, reject_check_violat
 from consolidate.transform.finds import find_candidates
 from consolidate.transform.joined import joined_rows
 from consolidate.transform.merges import into_made, shared_made
-from consolidate.transform.names import Names, living_rows, relation, rendered
+from consolidate.transform.names import Names, label, living_rows, relation, rendered
 from consolidate.transform.pairs import pair_events, reject_broken_groups
 from consolidate.transform.shape import shaped
 from consolidate.transform.typed import type_rows
@@ -53,6 +53,7 @@ def transform_table(
     fates.reject_failures(staging, names, names.typed, failures)
     _settle_doubles(staging, names, table)
     _keep_last(staging, names, table)
+    _filter_events(staging, names, table)
     pair_events(staging, names, table)
     find_candidates(staging, names, table)
     _widen(staging, names, table)
@@ -120,6 +121,17 @@ def _keep_last(staging: Staging, names: Names, table: CompiledTable) -> None:
     fates.merge(staging, names, f'select "#row", into_row from {kept} where "#row" <> into_row')
 
 
+def _filter_events(staging: Staging, names: Names, table: CompiledTable) -> None:
+    """Leave out events before they are paired; other tables are filtered when all that a rule may name is known."""
+    if table.filter is None or table.mapping.pair is None:
+        return
+    columns = [named("#row"), label(table.filter, "#filtered")]
+    statement, parameters = rendered(sa.select(*columns).select_from(table.layers.over(living_rows(names), columns)))
+    filtered = names.found("#filtered")
+    staging.run(f'create or replace table {filtered} as select "#row" from ({statement}) where "#filtered"', parameters)
+    fates.leave_out(staging, names, f'select "#row" from {filtered}')
+
+
 def _widen(staging: Staging, names: Names, table: CompiledTable) -> None:
     """Make `names.wide` and reject or leave out what fails there."""
     base = [*_BASE, *(f"n:{find.name}" for find in table.mapping.finds)]
@@ -128,8 +140,9 @@ def _widen(staging: Staging, names: Names, table: CompiledTable) -> None:
     extra: list[tuple[str, Sql]] = [
         (f"a{one.index}", one.argument) for one in table.aggregates if one.argument is not None
     ]
-    if table.filter is not None:
-        extra.append(("#filtered", table.filter))
+    filtered = table.filter if table.mapping.pair is None else None
+    if filtered is not None:
+        extra.append(("#filtered", filtered))
     extra += [(f"#rule{i}", condition) for i, condition in enumerate(table.rejects)]
     extra += [(f"#warn{i}", warn.rows) for i, warn in enumerate(table.warns)]
     shape = shaped(
@@ -142,7 +155,7 @@ def _widen(staging: Staging, names: Names, table: CompiledTable) -> None:
     )
     statement, parameters = rendered(shape.select)
     staging.run(f"create or replace table {names.wide} as {statement}", parameters)
-    if table.filter is not None:
+    if filtered is not None:
         fates.leave_out(staging, names, f'select "#row" from {names.wide} where "#filtered"')
     for i, rule in enumerate(table.mapping.rejects):
         fates.reject(
