@@ -62,7 +62,7 @@ def _found(folder: Path, find: str, balances: list[Row], asked: list[Row]) -> di
     }
     with run(folder, tables, routing=ROUTING) as outcome:
         assert outcome.codes() == {}
-        return dict(outcome.candidates("audit.system_events", "event_type", "message"))
+        return {row[0]: row[1] for row in outcome.candidates("audit.system_events", "event_type", "message")}
 
 
 _BALANCES = st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 30), st.sampled_from("xy")), max_size=12)
