@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from consolidate.cases.outcome import CaseReport
     from consolidate.errors import Problem
     from consolidate.model import Passport, Progress, RunReport, SourceInspection
     from consolidate.project import Project
@@ -25,6 +26,7 @@ __all__ = [
     "rollback",
     "run",
     "runs",
+    "test",
     "verify",
 ]
 
@@ -123,3 +125,16 @@ def verify(
     from consolidate import verification  # noqa: PLC0415 - as above
 
     return verification.verify(project, run_id, from_sources=from_sources, observe=observe)
+
+
+def test(
+    mapping: str | None = None,
+    *,
+    cases: Path | None = None,
+    update: bool = False,
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> CaseReport:
+    """What comes of the cases of a mapping; see `consolidate.cases.case.listed` and `consolidate.cases.trial`."""
+    from consolidate.cases import case, trial  # noqa: PLC0415 - as above
+
+    return trial.run(case.listed(mapping, cases), update=update, observe=observe)

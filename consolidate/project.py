@@ -23,7 +23,7 @@ from consolidate.project_values import Reading, Text, passwords, shortened, whol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Attribute", "Bot", "Configuration", "Examined", "Project", "ProjectSource", "examine", "load"]
+__all__ = ["Attribute", "Bot", "Configuration", "Examined", "Project", "ProjectSource", "examine", "load", "read_root"]
 
 DEFAULT_FILE: Final = "consolidate.yaml"
 VERSION: Final = "1"
@@ -134,6 +134,11 @@ def examine(file: Path, environment: Mapping[str, str] | None = None) -> Examine
     reading = Reading(variables, problems)
     project = _project(root, file, hashlib.sha256(text.encode()).hexdigest(), reading, variables.get("HOME"))
     return Examined(project=project, problems=problems.found)
+
+
+def read_root(root: yaml.Mapping, file: Path, problems: yaml.Problems) -> Project:
+    """The project that a map says which is not the text of `file`, but stands for it; it has no variables."""
+    return _project(root, file, "", Reading({}, problems), None)
 
 
 def _text(file: Path, problems: yaml.Problems) -> str | None:

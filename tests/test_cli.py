@@ -69,7 +69,17 @@ def options() -> list[tuple[str, str | None]]:
 
 def test_every_command_has_help_with_an_example() -> None:
     setting_up = {"demo", "init", "check", "inspect", "schema"}
-    assert set(COMMANDS) == setting_up | {"plan", "apply", "run", "verify", "explain", "runs", "rejects", "rollback"}
+    assert set(COMMANDS) == setting_up | {
+        "plan",
+        "apply",
+        "run",
+        "verify",
+        "explain",
+        "runs",
+        "rejects",
+        "rollback",
+        "test",
+    }
     for name, command in COMMANDS.items():
         assert f"Example:\n  consolidate {name}" in command.help, name
         assert command.short_help, name

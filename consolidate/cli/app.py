@@ -25,6 +25,7 @@ from consolidate.cli import (
     run,
     runs,
     schema,
+    test,
     verify,
 )
 from consolidate.cli.terminal import Terminal
@@ -53,6 +54,7 @@ for _verb, _short in (
     (rejects.rejects, "List and export what a run rejected."),
     (rollback.rollback, "Put the target back to what it held before a run."),
     (verify.verify, "Prove a loaded run again."),
+    (test.test, "Run the cases of a mapping: fixture stores in, expected rows out."),
     (explain.explain, "Show where a loaded row comes from."),
 ):
     app.command(short_help=_short)(_verb)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from consolidate.cases.outcome import CaseReport
     from consolidate.model import RunReport
 
 
@@ -34,7 +35,7 @@ class ReportFiles:
                     )
                 )
 
-    def write(self, report: RunReport) -> None:
+    def write(self, report: RunReport | CaseReport) -> None:
         """Write them. Raises `UnreachableError` for the first that cannot be written."""
         for option, file in self._asked():
             try:
@@ -57,9 +58,12 @@ class ReportFiles:
 _ENDINGS: Final = {"html": "html", "markdown": "md", "junit": "xml"}
 
 
-def _rendered(option: str, report: RunReport) -> str:
+def _rendered(option: str, report: RunReport | CaseReport) -> str:
+    from consolidate.cases.outcome import CaseReport
+    from consolidate.report import junit
     from consolidate.report.html import page
-    from consolidate.report.junit import junit
     from consolidate.report.markdown import markdown
 
-    return {"html": page, "markdown": markdown, "junit": junit}[option](report)
+    if isinstance(report, CaseReport):
+        return junit.cases(report)
+    return {"html": page, "markdown": markdown, "junit": junit.junit}[option](report)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from consolidate.cases.outcome import CaseReport
     from consolidate.model import Progress, RunReport
     from consolidate.project import Examined, Project
     from consolidate.report.document import Document
@@ -112,7 +113,7 @@ class Terminal:
         ending: Iterable[RenderableType] = (),
         *,
         failed: bool = False,
-        report: RunReport | None = None,
+        report: RunReport | CaseReport | None = None,
     ) -> None:
         """Show what was done, and write the document where it was asked for; `ending` of a failure is an error.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from consolidate.cases.outcome import CaseReport, Difference
     from consolidate.errors import Location, Problem
     from consolidate.model import InspectedColumn, Reject, RunReport, SourceInspection
 
@@ -19,6 +20,7 @@ CHECK: Final = "consolidate.check/1"
 INSPECTION: Final = "consolidate.inspect/1"
 SCHEMA: Final = "consolidate.schema/1"
 INIT: Final = "consolidate.init/1"
+TEST: Final = "consolidate.test/1"
 
 Document: TypeAlias = dict[str, Any]
 """A JSON object: text, whole numbers, seconds, null, and lists and objects of them. Decimals are text."""
@@ -205,6 +207,43 @@ def inspection(found: SourceInspection, exit_code: ExitCode) -> Document:
             }
             for table in found.tables
         ],
+    }
+
+
+def tested(report: CaseReport) -> Document:
+    """What came of cases; `cells` of a whole row are those that are not null."""
+    return {
+        **refusal(TEST, "test", report.exit_code, ()),
+        "cases": [
+            {
+                "case": one.name,
+                "file": str(one.file),
+                "status": one.status,
+                "exit_code": int(one.exit_code),
+                "rows": one.rows,
+                "rejects": one.rejects,
+                "seconds": one.seconds,
+                "differences": [_difference(difference) for difference in one.differences],
+                "problems": [problem(found) for found in one.problems],
+                "written": list(one.written),
+            }
+            for one in report.outcomes
+        ],
+        "seconds": report.seconds,
+    }
+
+
+def _difference(one: Difference) -> Document:
+    return {
+        "table": one.table,
+        "key": one.key,
+        "kind": one.kind,
+        "column": one.column,
+        "expected": one.expected,
+        "got": one.got,
+        "cells": dict(one.cells),
+        "from": one.origin,
+        "locations": list(one.locations),
     }
 
 

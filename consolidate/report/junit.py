@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+from consolidate.cases.outcome import BROKEN, DIFFERS, FAILED
 from consolidate.model import RejectCode
 from consolidate.report.advice import ADVICE
+from consolidate.report.cases import difference_lines
 from consolidate.report.cells import amount, plain, quoted, rows, safe
 from consolidate.report.text import conclusion, counted_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from consolidate.cases.outcome import CaseReport
     from consolidate.model import Reject, RejectGroup, RunReport
 
 _LONGEST: Final = 500
@@ -45,12 +48,36 @@ def junit(report: RunReport) -> str:
         "rejects": list(_rejects(report)),
         "controls": list(_controls(report)),
     }
-    root = ET.Element("testsuites", name=plain(f"consolidate {report.command}", longest=_LONGEST))
+    return _document(f"consolidate {report.command}", suites, _seconds(report))
+
+
+def cases(report: CaseReport) -> str:
+    """The cases of `consolidate test`, each a test case: failed where it differs, an error where it was not run."""
+    found: dict[str, list[_Case]] = {}
+    for one in report.outcomes:
+        system, _, name = one.name.rpartition("/")
+        details = [*(str(problem) for problem in one.problems), *difference_lines(one.differences)]
+        output = safe("\n".join(details)[:_LONGEST_PROBLEM])
+        bad = (one.status, _line(" ".join(map(str.strip, details[:2])) or one.status))
+        found.setdefault(_line(system), []).append(
+            _Case(
+                name=_line(name),
+                failure=bad if one.status == DIFFERS else None,
+                error=bad if one.status in {BROKEN, FAILED} else None,
+                output=output,
+                seconds=one.seconds,
+            )
+        )
+    return _document("consolidate test", found, f"{report.seconds:.3f}")
+
+
+def _document(name: str, suites: dict[str, list[_Case]], seconds: str) -> str:
+    root = ET.Element("testsuites", name=plain(name, longest=_LONGEST))
     _count(root, [case for cases in suites.values() for case in cases])
-    root.set("time", _seconds(report))
-    for name, cases in suites.items():
-        if cases:
-            root.append(_suite(name, cases))
+    root.set("time", seconds)
+    for suite, found in suites.items():
+        if found:
+            root.append(_suite(suite, found))
     ET.indent(root)
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
