@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from consolidate.diff import DiffReport
     from consolidate.model import Rounding, StagedSource
     from consolidate.project import Project
+    from consolidate.repeat import Earlier
     from consolidate.target.ledger import RunRecord
     from consolidate.target.transaction import Connection
 
@@ -94,14 +95,16 @@ class Execution:
     def run(self, confirm: Callable[[RunReport], bool] | None = None) -> RunReport:
         """Read, transform, judge, load, prove. With `confirm`: foresee first, and load only if it says so."""
         with opened(self.project) as destination, self._begun(destination) as staging:
-            staged, report = self._transformed(staging, destination)
-            if report.exit_code == ExitCode.DONE and confirm is not None:
+            staged = self._extracted(staging)
+            repeated = self._repeated(staged, staging, destination)
+            report = repeated or self._transformed(staged, staging, destination)
+            if repeated is None and report.exit_code == ExitCode.DONE and confirm is not None:
                 foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, {}))
                 if foreseen.exit_code != ExitCode.DONE or not confirm(foreseen):
                     self._finish(foreseen, staged)
                     return foreseen
-            if report.exit_code == ExitCode.DONE:
-                report = self._reported(report, lambda: self._load(report, staging, destination, None))
+            if repeated is None and report.exit_code == ExitCode.DONE:
+                report = self._reported(report, lambda: self._load(report, staged, staging, destination, None))
             self._finish(report, staged)
         self._tidy(report)
         return report
@@ -111,7 +114,8 @@ class Execution:
         if output is not None:
             _require_free(output)
         with opened(self.project) as destination, self._begun(destination) as staging:
-            staged, report = self._transformed(staging, destination)
+            staged = self._extracted(staging)
+            report = self._transformed(staged, staging, destination)
             found: dict[str, str] = {}
             if report.exit_code == ExitCode.DONE:
                 report = self._reported(report, lambda: self._foresee(report, staging, destination, found))
@@ -144,7 +148,7 @@ class Execution:
                 self._keep(staged, staging)
                 report = self._judged(staging, destination, plan.sources, plan.roundings)
                 if report.exit_code == ExitCode.DONE:
-                    report = self._reported(report, lambda: self._load(report, staging, destination, plan))
+                    report = self._reported(report, lambda: self._load(report, staged, staging, destination, plan))
                 self._finish(report, staged)
         self._tidy(report)
         return report
@@ -178,12 +182,15 @@ class Execution:
                 )
             ) from None
 
-    def _transformed(self, staging: Staging, destination: Destination) -> tuple[list[StagedSource], RunReport]:
+    def _extracted(self, staging: Staging) -> list[StagedSource]:
         with self.clock.stage("extract"):
             staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
             _require_cover(self.sources, staged)
             staging.lock_down()
             self._keep(staged, staging)
+        return staged
+
+    def _transformed(self, staged: list[StagedSource], staging: Staging, destination: Destination) -> RunReport:
         with self.clock.stage("transform"):
             transformed = transform(
                 staging,
@@ -192,7 +199,74 @@ class Execution:
                 self.observe,
             )
         counts = (*transformed.counts, *_ignored_counts(self.sources, staged))
-        return staged, self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+        return self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+
+    def _repeated(self, staged: list[StagedSource], staging: Staging, destination: Destination) -> RunReport | None:
+        """The report of a run that finds all as the last one left it, entered into the ledger; None for any other."""
+        from consolidate import repeat  # noqa: PLC0415 - as below
+
+        if self.pictured:
+            return None
+        with connect(destination.dsn, what=_WHAT) as connection, self.clock.stage("diff"):
+            if not isinstance(schema.state(connection), schema.Present):
+                return None
+            found = repeat.found(connection, staging, self._inputs(staged))
+            if found is None:
+                return None
+            report = self._judged(staging, destination, found.counts, found.roundings)
+            done = self._reported(report, lambda: self._repeat(report, staging, connection, found))
+        return None if done.status == report.status else done
+
+    def _repeat(self, report: RunReport, staging: Staging, connection: Connection, found: Earlier) -> RunReport:
+        """Prove it in the transaction that ends the run; `report` itself where that fails."""
+        from consolidate import reconcile, repeat  # noqa: PLC0415 - as below
+        from consolidate.target import ledger  # noqa: PLC0415 - as below
+        from consolidate.target.load import LoadResult  # noqa: PLC0415 - as below
+        from consolidate.target.transaction import transaction  # noqa: PLC0415 - as below
+
+        if report.exit_code != ExitCode.DONE:
+            return report
+        record, bots = self._record(), [bot.id for source in self.sources for bot in source.bots]
+        with transaction(connection, run_id=self.run_id):
+            if not repeat.is_same(connection, found):
+                return report
+            for stage in ("transform", "load", "reconcile"):
+                self.clock.seconds.setdefault(stage, 0.0)
+            loaded = replace(
+                report,
+                status="loaded",
+                targets=found.targets,
+                controls=found.controls,
+                money=reconcile.money(connection, bots),
+                seconds=self.clock.shown,
+            )
+            result = LoadResult(
+                inserted=0,
+                updated=0,
+                unchanged=sum(one.unchanged for one in found.targets),
+                lineage=0,
+                rejects=ledger.write_rejects(connection, staging, record, self.observe),
+            )
+            kept = {**document.run(loaded), **found.document}
+            ledger.finish(connection, record, result, report=_storable(document.text_of(kept)))
+        self.observe(Progress(stage=COMMITTED, subject=_WHAT, done=0, total=0))
+        return loaded
+
+    def _inputs(self, staged: list[StagedSource]) -> str:
+        """The digest of all that this run depends on but the target."""
+        from consolidate import repeat  # noqa: PLC0415 - as below
+
+        return repeat.inputs(
+            project_digest=self.project.digest,
+            mappings=[source.source.mapping for source in self.sources],
+            rules=self._rules(),
+            sources=staged,
+        )
+
+    def _rules(self) -> list[evidence.Rules]:
+        return [
+            evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots) for one in self.sources
+        ]
 
     def _judged(
         self,
@@ -297,10 +371,17 @@ class Execution:
             mapping_digest=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def _load(self, report: RunReport, staging: Staging, destination: Destination, plan: SavedPlan | None) -> RunReport:
+    def _load(
+        self,
+        report: RunReport,
+        staged: list[StagedSource],
+        staging: Staging,
+        destination: Destination,
+        plan: SavedPlan | None,
+    ) -> RunReport:
         """Compare, load and prove in one transaction. With a `plan`: only if the verdicts are the plan's."""
-        from consolidate import reconcile  # noqa: PLC0415 - as above
-        from consolidate.target import ledger, load  # noqa: PLC0415 - as above
+        from consolidate import reconcile, repeat  # noqa: PLC0415 - as above
+        from consolidate.target import footprint, ledger, load  # noqa: PLC0415 - as above
         from consolidate.target.transaction import transaction  # noqa: PLC0415 - as above
 
         bots = [bot.id for source in self.sources for bot in source.bots]
@@ -329,7 +410,9 @@ class Execution:
                 if result.inserted or result.updated:
                     with self.clock.stage("load"):
                         load.refresh_views(connection)
-                ledger.finish(connection, record, result, report=_storable(document.text_of(document.run(report))))
+                left = footprint.taken(connection, staging, found)
+                kept = {**document.run(report), **repeat.member(self._inputs(staged), left)}
+                ledger.finish(connection, record, result, report=_storable(document.text_of(kept)))
         written = result.inserted + result.updated
         self.observe(Progress(stage=COMMITTED, subject=_WHAT, done=written, total=written))
         return replace(report, seconds=self.clock.shown)
@@ -368,10 +451,7 @@ class Execution:
             tool_version=version("consolidate"),
             full=self.project.full_evidence,
             sources=staged,
-            rules=[
-                evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots)
-                for one in self.sources
-            ],
+            rules=self._rules(),
             files=(file, self.folder / "rejects.jsonl"),
         )
 

@@ -81,9 +81,10 @@ def decisive_columns(table: TableContract) -> tuple[ColumnContract, ...]:
 
 
 def fill_rows(connection: Connection, staging: Staging, table: TableContract) -> None:
-    """Create `work."held <table>"` (n, target_key, row_hash, decisive): the target's row of each candidate with one.
+    """Create `work."held <table>"` (n, target_key, row_hash, decisive, writer): the target's row of each candidate.
 
-    `row_hash` is of the row as it is now, `decisive` (hex) over `decisive_columns`. A table known by lineage is looked
+    `row_hash` is of the row as it is now, `decisive` (hex) over `decisive_columns`, `writer` the transaction that wrote
+    it; a candidate whose row is not there is left out. A table known by lineage is looked
     up by the ids in `work."identity <table>"` (n, target_key).
     """
     found = identity(table)
@@ -111,11 +112,17 @@ def _read_rows(connection: Connection, staging: Staging, table: TableContract, k
     copy_out(
         connection,
         f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
-        f" {postgres_plain(decisive, 't') if decisive else 'null::text'}"
+        f" {postgres_plain(decisive, 't') if decisive else 'null::text'}, t.xmin::text"
         f" from pg_temp.touched q join {unified(table.name)} t on {matches}",
         staging,
         work("held", table.name),
-        (("n", "bigint"), ("target_key", "varchar"), ("row_hash", "uuid"), ("decisive", "varchar")),
+        (
+            ("n", "bigint"),
+            ("target_key", "varchar"),
+            ("row_hash", "uuid"),
+            ("decisive", "varchar"),
+            ("writer", "varchar"),
+        ),
     )
 
 
@@ -123,5 +130,5 @@ def fill_no_rows(staging: Staging, table: TableContract) -> None:
     """Create `work."held <table>"` without rows: the table is empty."""
     staging.run(
         f"create or replace table {work('held', table.name)}"
-        " (n bigint, target_key varchar, row_hash uuid, decisive varchar)"
+        " (n bigint, target_key varchar, row_hash uuid, decisive varchar, writer varchar)"
     )
