@@ -116,6 +116,11 @@ class DiffReport:
         return sum(table.conflict for table in self.tables)
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether all tables were empty and no lineage named them."""
+        return all(table.fresh for table in self.tables)
+
+    @property
     def changes(self) -> bool:
         """Whether a load would insert or update rows."""
         return any(table.insert or table.update for table in self.tables)

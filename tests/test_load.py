@@ -17,7 +17,7 @@ from consolidate import diff, reconcile
 from consolidate.errors import ConflictError, UnreachableError
 from consolidate.postgres import connect
 from consolidate.staging import Staging
-from consolidate.target import ledger, load
+from consolidate.target import ledger, load, rebuild, schema
 from consolidate.target.contract import expected
 from consolidate.target.transaction import transaction
 from tests.candidates import SOURCE, Candidate, Rejected, SourceRow, balance, bot, candle, day, fill, position, trade
@@ -102,6 +102,23 @@ ALL = (
     candle("2024-01-02 00:01:00"),
     day("2024-01-02"),
 )
+
+
+def test_a_load_that_takes_keys_and_indexes_out_of_the_way_loads_the_same(
+    target_dsn: str, staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "WORTH_ROWS", 1)
+    dropped: dict[str, bool] = {}
+    parts = rebuild._parts  # noqa: SLF001 - to see that it happened
+    monkeypatch.setattr(rebuild, "_parts", lambda *given: parts(*given) if dropped.setdefault(given[1], True) else ())
+    assert run(target_dsn, staging, ALL).proof.rows == 11
+    assert {"trading.trades", "trading.market_data", "audit.migration_lineage"} <= set(dropped)
+    more = [*ALL, *(trade(f"{n:02}") for n in range(50))]
+    ran = run(target_dsn, staging, more, run_id="run-2")
+    assert (ran.result.inserted, ran.result.unchanged) == (50, 11)
+    assert not run(target_dsn, staging, more, run_id="run-3").result.wrote
+    with connect(target_dsn, what="the target") as connection:
+        assert isinstance(schema.state(connection), schema.Present)
 
 
 def test_a_load_writes_rows_lineage_rejects_and_the_run(target_dsn: str, staging: Staging) -> None:

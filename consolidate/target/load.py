@@ -18,6 +18,7 @@ from consolidate.target import ledger
 from consolidate.target.contract import expected
 from consolidate.target.fingerprint import fill_hashes
 from consolidate.target.identity import identity
+from consolidate.target.rebuild import rebuilt
 from consolidate.target.stream import copy_in, copy_out
 
 if TYPE_CHECKING:
@@ -61,18 +62,22 @@ def load(
     """
     report.refuse_conflicts()
     lineage = 0
-    for diff in report.tables:
-        table = next(one for one in expected().tables if one.name == diff.table)
-        if not diff.hashed:
-            fill_hashes(connection, staging, table)
-        _choose(connection, staging, table, diff)
-        if diff.update or diff.settled:
-            _update(connection, staging, table, run, observe)
-        if diff.insert:
-            _insert(connection, staging, table, diff, observe)
-        lineage += ledger.write_lineage(connection, staging, diff, run, observe)
-        if diff.update or diff.settled:
-            _keep_overwritten(connection, table, run)
+    # Without its index lineage can be written, and not looked up, as updates do.
+    all_new = sum(diff.insert for diff in report.tables if report.is_fresh)
+    with rebuilt(connection, "audit.migration_lineage", all_new):
+        for diff in report.tables:
+            table = next(one for one in expected().tables if one.name == diff.table)
+            if not diff.hashed:
+                fill_hashes(connection, staging, table)
+            _choose(connection, staging, table, diff)
+            if diff.update or diff.settled:
+                _update(connection, staging, table, run, observe)
+            if diff.insert:
+                with rebuilt(connection, table.name, diff.insert):
+                    _insert(connection, staging, table, diff, observe)
+            lineage += ledger.write_lineage(connection, staging, diff, run, observe)
+            if diff.update or diff.settled:
+                _keep_overwritten(connection, table, run)
     return LoadResult(
         inserted=sum(diff.insert for diff in report.tables),
         updated=sum(diff.update for diff in report.tables),
