@@ -10,6 +10,7 @@ from consolidate import recovery
 from consolidate.bundled import statement
 from consolidate.destination import opened
 from consolidate.errors import Problem, UsageError
+from consolidate.mapping.language import ARCHIVE
 from consolidate.mapping.yaml import nearest
 from consolidate.model import ExplainedCell, Origin, Passport, StoredCell
 from consolidate.postgres import connect
@@ -154,4 +155,6 @@ def _rules(
             for cell in block.cells:
                 if block.target == target and cell.column == column:
                     found[cell.location] = lines[cell.location.line - 1].split(" #", 1)[0].strip()
+        if target == ARCHIVE and column == "stored" and compiled.mapping.archive is not None:
+            found[compiled.mapping.archive.location] = f"archive: {compiled.mapping.archive.reason}"
     return tuple((rule, location) for location, rule in found.items())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consolidate.mapping.homes import event_column, given_back, homes, standard_class, targets
+from consolidate.mapping.homes import archived, event_column, given_back, homes, standard_class, targets
+from consolidate.mapping.language import ARCHIVE
 from consolidate.mapping.target_types import target_type
 from consolidate.relations import unified
 from consolidate.staging import literal, quoted
@@ -79,6 +80,7 @@ def _fetch(
         raise LookupError(target)
     found = homes(table.mapping)
     wanted = sorted({h.column for h in (*found.rows.values(), *found.closing.values()) if h.table == target})
+    wanted += ["stored"] if target == ARCHIVE else []
     cells, types = [], []
     for name in wanted:
         column = contract.column(name)
@@ -106,6 +108,9 @@ def _value(column: Column, table: CompiledTable) -> str:
         whole = "t.source_key" if len(mapping.key) == 1 else f"split_part(t.source_key, '|', {place})"
         return f"case when {_has(column.name)} then {_kept(column.name)} else {whole} end"
     given = _given(found.rows.get(column.name), column, table)
+    if mapping.archive is not None:
+        alias = f"c{targets(mapping).index(ARCHIVE)}"
+        given = f'case when {alias}."#target_key" is not null then {archived(column, alias)} else {given} end'
     event = event_column(mapping)
     if mapping.pair is not None and event is not None and column.name != event:
         told = mapping.column(event)

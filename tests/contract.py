@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.rows import TupleRow
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the schema as a whole; raise it with every change of `sql/unified` or `sql/ledger` that was ever released."""
 
 

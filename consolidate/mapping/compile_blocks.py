@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from consolidate.mapping.enumerations import choices, unlisted
+from consolidate.mapping.language import ARCHIVE
 from consolidate.mapping.table import CompiledBlock, CompiledCell
 from consolidate.mapping.target_types import target_type
 from consolidate.mapping.value import TRUE, Kind, Sql, both, call, holds, named, whole
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from consolidate.target.contract import TableContract
 
 _OWN: Final = ("id", "bot_id")
-"""Columns that are filled in by themselves."""
+"""Columns that are filled in by themselves. Of the archive, all are."""
 
 
 def compile_block(index: int, block: Block, scope: RowScope, compiler: Compiler) -> CompiledBlock | None:
@@ -108,7 +109,7 @@ def _check_decimals(cell: Cell, value: Value, to: TargetType, compiler: Compiler
 
 def _check_completeness(block: Block, contract: TableContract, compiler: Compiler) -> None:
     filled = {cell.column for cell in block.cells}
-    if block.merge is not None and block.merge.only:
+    if block.target == ARCHIVE or (block.merge is not None and block.merge.only):
         return
     for column in contract.columns:
         if column.not_null and column.name not in filled and column.name not in _OWN:

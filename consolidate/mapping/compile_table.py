@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -10,18 +11,19 @@ from consolidate.mapping.compile import Compiler
 from consolidate.mapping.compile_blocks import compile_block
 from consolidate.mapping.compile_finds import find_arguments
 from consolidate.mapping.expr import Expr, names
-from consolidate.mapping.language import FindByKey, FindByTime, FindListed
+from consolidate.mapping.language import ARCHIVE, FindByKey, FindByTime, FindListed
 from consolidate.mapping.layers import Layers
 from consolidate.mapping.scopes import CandidateScope, GroupScope, RowScope
 from consolidate.mapping.source_columns import Store, typed
 from consolidate.mapping.table import CompiledTable, CompiledWarn
-from consolidate.mapping.value import TRUE, Kind, Sql, holds, named
+from consolidate.mapping.value import TRUE, Kind, Sql, both, holds, named
 from consolidate.mapping.yaml import Problems, nearest
 from consolidate.model import SourceKind
 from consolidate.target.contract import expected
 
 if TYPE_CHECKING:
-    from consolidate.mapping.language import SystemMapping, TableMapping, Warn
+    from consolidate.mapping.language import Block, SystemMapping, TableMapping, Warn
+    from consolidate.mapping.table import CompiledBlock
 
 
 def compile_table(
@@ -90,11 +92,7 @@ class _TableCompiler:
             filtered = rows.condition(mapping.filter.when)
         rejects = tuple(rows.condition(rule.when) for rule in mapping.rejects)
         warns = tuple(self._warn(rule) for rule in mapping.warns)
-        guard = TRUE if mapping.pair is None else holds(named("#role") == sa.literal_column("'open'"))
-        with rows.guard(guard):
-            blocks = [
-                (b, compile_block(i, b, scope, groups if b.grouped else rows)) for i, b in enumerate(mapping.blocks)
-            ]
+        blocks = self._blocks()
         for block in mapping.blocks:
             if block.grouped and mapping.pair is None:
                 self.problems.add("bad-block", "`per: group` needs `pair`", block.location, "say what is paired")
@@ -124,6 +122,24 @@ class _TableCompiler:
             rejects=rejects,
             warns=warns,
         )
+
+    def _blocks(self) -> list[tuple[Block, CompiledBlock | None]]:
+        """The blocks; what is archived makes nothing else, and only opening events make something of their own."""
+        mapping, rows = self.mapping, self.rows
+        guard, archived = TRUE, None
+        if mapping.pair is not None:
+            guard = holds(named("#role") == sa.literal_column("'open'"))
+        if mapping.archive is not None and mapping.archive.when is not None:
+            archived = rows.condition(mapping.archive.when)
+            guard = sa.not_(archived)
+        found: list[tuple[Block, CompiledBlock | None]] = []
+        with rows.guard(guard):
+            for i, block in enumerate(mapping.blocks):
+                compiled = compile_block(i, block, self.scope, self.groups if block.grouped else rows)
+                if compiled is not None and archived is not None and block.target != ARCHIVE:
+                    compiled = replace(compiled, when=both(sa.not_(archived), compiled.when))
+                found.append((block, compiled))
+        return found
 
     def _pair(self) -> tuple[tuple[Sql, ...], Sql, Sql] | None:
         pair = self.mapping.pair
@@ -185,6 +201,8 @@ class _TableCompiler:
     def _unused(self) -> None:
         mapping = self.mapping
         self._unused_lets()
+        if mapping.archive is not None and mapping.archive.when is None:
+            return
         for column in mapping.columns:
             if column.name not in {*self.scope.used, *mapping.carried}:
                 self.problems.add(
@@ -220,6 +238,7 @@ class _TableCompiler:
         if mapping.keep:
             found += [*mapping.keep.one_per, mapping.keep.last]
         found += [rule.when for rule in mapping.rejects] + ([mapping.filter.when] if mapping.filter else [])
+        found += [mapping.archive.when] if mapping.archive else []
         found += [rule.when if rule.target is None else rule.without for rule in mapping.warns]
         return [expr for expr in found if expr is not None]
 

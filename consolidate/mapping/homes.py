@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from consolidate.mapping.expr import Call, Expr, Literal, Lookup, Name
-from consolidate.mapping.language import ColumnType
+from consolidate.mapping.language import ARCHIVE, ColumnType
 from consolidate.mapping.target_types import target_type
 from consolidate.mapping.value import Kind
 from consolidate.model import SourceKind
@@ -199,7 +199,13 @@ def _python(cell: str, between: str) -> str:
 def targets(mapping: TableMapping) -> tuple[str, ...]:
     """The target tables in which columns have a home, in the order of their names."""
     found = homes(mapping)
-    return tuple(sorted({home.table for home in (*found.rows.values(), *found.closing.values())}))
+    archive = {ARCHIVE} if mapping.archive is not None else set()
+    return tuple(sorted({home.table for home in (*found.rows.values(), *found.closing.values())} | archive))
+
+
+def archived(column: Column, alias: str) -> str:
+    """DuckDB SQL for the text of a column in a row that was copied whole; `alias` is the archive's."""
+    return f"json_extract_string({alias}.stored, {_path(column.name)})"
 
 
 def event_column(mapping: TableMapping) -> str | None:

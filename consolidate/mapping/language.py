@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from consolidate.errors import Location
     from consolidate.mapping.expr import Expr
     from consolidate.model import RejectCode, SnapshotTable, SourceKind
+
+
+ARCHIVE: Final = "archive.rows"
+"""The table that `archive` copies rows to."""
 
 
 class ColumnType(StrEnum):
@@ -166,6 +170,15 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Rows that are copied whole instead of becoming anything else: those for which `when` holds (None: all)."""
+
+    when: Expr | None
+    reason: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warn:
     """A rule for what a person should look at, although it loads.
 
@@ -214,6 +227,7 @@ class TableMapping:
     keep: Keep | None
     filter: Rule | None
     rejects: tuple[Rule, ...]
+    archive: Archive | None
     warns: tuple[Warn, ...]
     finds: tuple[Find, ...]
     blocks: tuple[Block, ...]

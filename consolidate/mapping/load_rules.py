@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consolidate.mapping.language import Rule, Warn
+from consolidate.mapping.language import Archive, Rule, Warn
 from consolidate.mapping.load_expr import expression, required_expression
 from consolidate.mapping.yaml import (
     Mapping,
@@ -29,6 +29,23 @@ def read_filter(root: Mapping, problems: Problems) -> Rule | None:
     if when is None or reason is None:
         return None
     return Rule(when=when, code=None, column=None, reason=reason.text, location=node.location)
+
+
+def read_archive(root: Mapping, problems: Problems) -> Archive | None:
+    """The rule that copies rows whole to the archive; a reason is required, `when` is not."""
+    node = map_of(root.get("archive"), "`archive`", problems)
+    if node is None:
+        return None
+    known_keys(node, ("when", "reason"), "`archive`", problems)
+    when = expression(node.get("when"), "`when`", problems)
+    reason = required_text(node, "reason", "`archive`", problems)
+    if root.get("pair") is not None:
+        message = "`archive` and `pair` exclude each other: an event is part of a group"
+        problems.add("bad-archive", message, node.location, "leave out one of both")
+    if node.get("when") is None and root.get("into") is not None:
+        message = "`archive` without `when` takes every row, so `into` makes nothing"
+        problems.add("bad-archive", message, node.location, "add `when: …`, or take `into` out")
+    return None if reason is None else Archive(when=when, reason=str(reason.text), location=node.location)
 
 
 def read_rejects(root: Mapping, problems: Problems) -> tuple[Rule, ...]:

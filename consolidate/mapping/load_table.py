@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consolidate.mapping.language import (
+    ARCHIVE,
+    Archive,
     Block,
     Cell,
     Column,
@@ -19,7 +21,7 @@ from consolidate.mapping.language import (
 )
 from consolidate.mapping.load_expr import expression, expressions, required_expression, whole_seconds
 from consolidate.mapping.load_finds import read_finds
-from consolidate.mapping.load_rules import read_filter, read_rejects, read_warns
+from consolidate.mapping.load_rules import read_archive, read_filter, read_rejects, read_warns
 from consolidate.mapping.yaml import (
     Entry,
     Mapping,
@@ -50,6 +52,7 @@ _TABLE_KEYS: Final = (
     "keep",
     "filter",
     "reject",
+    "archive",
     "warn",
     "find",
     "into",
@@ -65,7 +68,8 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
     if not key:
         problems.add("missing-key", "the table has no `key`", root.location, "add `key: [id]`")
     into = map_of(root.get("into"), "`into`", problems)
-    if into is None or not into.entries:
+    archive = read_archive(root, problems)
+    if (into is None or not into.entries) and root.get("archive") is None:
         problems.add("missing-key", "the table becomes nothing: `into` is missing", root.location, "add `into:`")
     if table is None:
         return None
@@ -83,9 +87,10 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
         keep=_keep(root, problems),
         filter=read_filter(root, problems),
         rejects=read_rejects(root, problems),
+        archive=archive,
         warns=read_warns(root, problems),
         finds=read_finds(root, problems),
-        blocks=tuple(block for entry in into or () for block in _blocks(entry, problems)),
+        blocks=(*(block for entry in into or () for block in _blocks(entry, problems)), *_archived(archive)),
         location=root.location,
     )
 
@@ -155,7 +160,29 @@ def _keep(root: Mapping, problems: Problems) -> Keep | None:
     return None if last is None or not one_per else Keep(one_per=one_per, last=last, location=node.location)
 
 
+def _archived(archive: Archive | None) -> tuple[Block, ...]:
+    """The block that copies rows whole; its cells are filled in by themselves."""
+    if archive is None:
+        return ()
+    return (
+        Block(
+            target=ARCHIVE,
+            cells=(),
+            when=archive.when,
+            grouped=False,
+            mark=None,
+            merge=None,
+            shared=None,
+            location=archive.location,
+        ),
+    )
+
+
 def _blocks(entry: Entry, problems: Problems) -> tuple[Block, ...]:
+    if entry.key == ARCHIVE:
+        hint = "write `archive: {reason: …}` for the table, or `archive: {when: …, reason: …}` for some of its rows"
+        problems.add("bad-archive", f"{ARCHIVE} is not filled cell by cell", entry.location, hint)
+        return ()
     items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
     found = []
     for item in items:

@@ -1,4 +1,4 @@
-"""What is in our four schemas of a database, as PostgreSQL's catalogue tells it."""
+"""What is in our five schemas of a database, as PostgreSQL's catalogue tells it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """All that our four schemas hold; `relations` in order of their creation."""
+    """All that our five schemas hold; `relations` in order of their creation."""
 
     schemas: frozenset[str]
     relations: tuple[FoundRelation, ...]

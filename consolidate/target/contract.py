@@ -12,7 +12,7 @@ from typing import Final, TypedDict, cast
 
 from consolidate.bundled import folder
 
-SCHEMAS: Final = ("trading", "analytics", "config", "audit")
+SCHEMAS: Final = ("trading", "analytics", "config", "audit", "archive")
 
 
 class ColumnDocument(TypedDict):
@@ -117,7 +117,7 @@ class TableContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """The schema: the twelve unified `tables`, each after those it refers to; our `ledger`; the `views`."""
+    """The schema: the unified `tables` and the archive, each after those it refers to; our `ledger`; `views`."""
 
     version: int
     tables: tuple[TableContract, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consolidate.errors import ConsolidateError, Problem, UsageError
+from consolidate.mapping.language import ARCHIVE
 from consolidate.model import Rounding, SourceCounts
-from consolidate.staging import quoted
+from consolidate.staging import literal, quoted
 from consolidate.transform.fates import living
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ def counted(staging: Staging, names: Names, table: CompiledTable, staged: Staged
             f'exists (select 1 from {names.pairs} p join {names.made} m on m."#row" = p."#group"'
             ' where p."#row" = t."#row" and p."#role" = \'close\')'
         )
+    whole = f"m.target = {literal(ARCHIVE)} and m.outcome = 'mapped'"
     outcome = (
         'select t."#row", t."#key", case when f.outcome is not null then f.outcome'
+        f' when exists (select 1 from {names.made} m where m."#row" = t."#row" and {whole}) then \'archived\''
         f' when exists (select 1 from {names.made} m where m."#row" = t."#row" and m.outcome = \'mapped\'){in_groups}'
         " then 'mapped'"
         f' when exists (select 1 from {names.made} m where m."#row" = t."#row") or {closing} then \'merged\' end'
@@ -58,6 +61,7 @@ def counted(staging: Staging, names: Names, table: CompiledTable, staged: Staged
         merged=counts.get("merged", 0),
         rejected=counts.get("rejected", 0),
         filtered=counts.get("filtered", 0),
+        archived=counts.get("archived", 0),
     )
     if result.residue:
         raise ConsolidateError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consolidate.mapping.language import ARCHIVE
 from consolidate.mapping.target_types import target_type
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
@@ -53,9 +54,18 @@ def append(staging: Staging, names: Names, block: CompiledBlock, relation: str) 
     target = block.target
     has_bot = target.column("bot_id") is not None
     cells = {cell.cell.column: quoted(f"t{block.index}.{cell.cell.column}") for cell in block.cells}
+    archived = {
+        "source": literal(names.source),
+        "source_table": literal(names.table),
+        "source_key": 'w."#key"',
+        "stored": 'w."#stored"',
+    }
     columns, values = [], []
     for name in filled_columns(target):
-        if name == "bot_id" and has_bot and target.name != "trading.bots":
+        if target.name == ARCHIVE and name in archived:
+            columns.append(name)
+            values.append(archived[name])
+        elif name == "bot_id" and has_bot and target.name != "trading.bots":
             columns.append(name)
             values.append('w."#bot"')
         elif name in cells:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from consolidate.mapping.compile_finds import TEXT_IDS
-from consolidate.mapping.homes import Homes, event_column, given_back, homes, standard_class, targets
+from consolidate.mapping.homes import Homes, archived, event_column, given_back, homes, standard_class, targets
+from consolidate.mapping.language import ARCHIVE
 from consolidate.mapping.target_types import TargetType, target_type, unit
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
@@ -92,6 +93,10 @@ def _same(column: Column, table: CompiledTable, where: Homes, raw: str) -> str:
         # The key is the text of its columns joined by |; it can be taken apart where none of them holds one.
         return "true" if len(table.mapping.key) == 1 else f"not contains({raw}, '|')"
     plain = _gives(where.rows.get(column.name), column, table, raw)
+    if table.mapping.archive is not None:
+        alias = f"c{targets(table.mapping).index(ARCHIVE)}"
+        whole = f"{archived(column, alias)} is not distinct from {raw}"
+        return f'case when {alias}."#n" is not null then {whole} else {plain} end'
     if table.mapping.pair is None or column.name == event_column(table.mapping):
         return plain
     closing = _gives(where.closing.get(column.name), column, table, raw)

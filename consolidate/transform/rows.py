@@ -135,6 +135,8 @@ def _filter_events(staging: Staging, names: Names, table: CompiledTable) -> None
 def _widen(staging: Staging, names: Names, table: CompiledTable) -> None:
     """Make `names.wide` and reject or leave out what fails there."""
     base = [*_BASE, *(f"n:{find.name}" for find in table.mapping.finds)]
+    if table.mapping.archive is not None:
+        base.append("#stored")
     if table.mapping.pair is not None:
         base += ["#role", "#group", "#closing", "#ord", *(f"k:{name}" for name in table.closing_columns)]
     extra: list[tuple[str, Sql]] = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
@@ -38,6 +39,7 @@ def type_rows(
         label(_hash(staged), "#hash"),
         label(call("short_hash", text(names.source), text(names.table), key), "#short"),
         label(_residual(table), "#residual"),
+        *_stored(table),
         label(_first(checks), "#fail"),
     ]
     columns += [label(sql, f"v:{column.name}") for column, sql, _ in table.columns]
@@ -65,7 +67,8 @@ def _row_checks(table: CompiledTable, staged: StagedTable, bot: Sql) -> list[Che
         Check(code=RejectCode.NULL_KEY, column=part, condition=named(part).is_(None), location=mapping.location)
         for part in mapping.key
     ]
-    for part in (*mapping.key, *mapping.carried):
+    archived = () if mapping.archive is None else tuple(column.name for column in mapping.columns)
+    for part in dict.fromkeys((*mapping.key, *mapping.carried, *archived)):
         nul = call("contains", named(part), sa.literal_column("chr(0)"))
         checks.append(Check(code=RejectCode.NUL_BYTE, column=part, condition=nul, location=mapping.location))
     if staged.classed and table.store.kind.value == "snapshot":
@@ -104,6 +107,20 @@ def _residual(table: CompiledTable) -> Sql:
         return sa.literal_column("null::varchar")
     members = [call("json_member", text(name), call("json_text", named(name))) for name in carried]
     return call("json_object_of", call("list_value", *members))
+
+
+def _stored(table: CompiledTable) -> list[sa.Label[Any]]:
+    """`#stored`: the whole row as a JSON object of texts, where the mapping archives rows."""
+    if table.mapping.archive is None:
+        return []
+    members = [
+        text(f"{json.dumps(column.name, ensure_ascii=False)}: ").op("||")(
+            sa.func.coalesce(call("json_text", named(column.name)), text("null"))
+        )
+        for column in table.mapping.columns
+    ]
+    body = call("concat_ws", text(", "), *members)
+    return [label(text("{").op("||")(body).op("||")(text("}")), "#stored")]
 
 
 def _first(checks: list[Check]) -> Sql:

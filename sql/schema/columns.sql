@@ -1,4 +1,4 @@
--- Purpose: the columns of every table and materialised view in our four schemas.
+-- Purpose: the columns of every table and materialised view in our five schemas.
 -- Params:  schemas, text[].
 -- Returns: name of the relation with schema, column, type as PostgreSQL writes it, not_null, default expression (or how the value is
 --          generated; null: none); in order of the columns. Names inside expressions are qualified when search_path is pg_catalog.

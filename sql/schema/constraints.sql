@@ -1,4 +1,4 @@
--- Purpose: the constraints of every table in our four schemas. Not-null constraints, which PostgreSQL 18 lists too, are with the columns.
+-- Purpose: the constraints of every table in our five schemas. Not-null constraints, which PostgreSQL 18 lists too, are with the columns.
 -- Params:  schemas, text[].
 -- Returns: name of the relation with schema, constraint, kind (pg_constraint.contype), definition, columns in order, the expression
 --          of a check, the table with schema and the columns that a foreign key refers to; by name.

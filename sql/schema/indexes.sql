@@ -1,4 +1,4 @@
--- Purpose: the indexes in our four schemas that stand on their own, not those that a constraint made.
+-- Purpose: the indexes in our five schemas that stand on their own, not those that a constraint made.
 -- Params:  schemas, text[].
 -- Returns: name of the relation with schema, index, definition (followed by a word where the index is not valid); by name.
 -- Lock:    access share on the catalogue.

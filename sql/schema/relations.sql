@@ -1,4 +1,4 @@
--- Purpose: every relation in our four schemas, ours or not; sequences that belong to a column are part of it and left out.
+-- Purpose: every relation in our five schemas, ours or not; sequences that belong to a column are part of it and left out.
 -- Params:  schemas, text[].
 -- Returns: name with schema, kind (pg_class.relkind), persistence, whether row-level security is on; in order of creation.
 -- Lock:    access share on the catalogue.

@@ -1,4 +1,4 @@
--- Purpose: the triggers and rules on tables in our four schemas; we make none, and they could change what is loaded.
+-- Purpose: the triggers and rules on tables in our five schemas; we make none, and they could change what is loaded.
 -- Params:  schemas, text[].
 -- Returns: name of the relation with schema, name, kind ('trigger' or 'rule'); by name.
 -- Lock:    access share on the catalogue.
