@@ -154,7 +154,7 @@ def compare(
     `connection` must be in `target.transaction.transaction` (to load then) or `.snapshot` (a dry run); None says that
     the target has no schema yet. `sources` are the names of all sources of the run, also of those without candidates.
     `on_conflict` says what becomes of rows that are in conflict: "refuse" counts them as such, "target" leaves them as
-    the target has them, "source" overwrites them. Writes nothing but temporary tables. Raises `psycopg.Error`.
+    the target has them, "source" overwrites them. Writes nothing to PostgreSQL. Raises `psycopg.Error`.
     """
     if connection is None:
         held.fill_no_lineage(staging)

@@ -320,7 +320,7 @@ class Execution:
         from consolidate import diff  # noqa: PLC0415 - a test of rejects needs no driver
 
         names = [source.source.name for source in self.sources]
-        with connect(destination.dsn, what=_WHAT) as connection, self.clock.stage("diff"):
+        with connect(destination.dsn, what=_WHAT, read_only=True) as connection, self.clock.stage("diff"):
             if isinstance(schema.state(connection), schema.Absent):
                 found = diff.compare(staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe)
                 report = self._drawn(report, staging, None, found)
@@ -491,7 +491,7 @@ def _require_free(output: Path) -> None:
 
 def _require_target(destination: Destination) -> None:
     """Fail before any work where the target cannot be reached, is too old, or has another schema."""
-    with connect(destination.dsn, what=_WHAT) as connection:
+    with connect(destination.dsn, what=_WHAT, read_only=True) as connection:
         check_server(connection, _WHAT)
         found = schema.state(connection)
     if isinstance(found, schema.Differing):

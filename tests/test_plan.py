@@ -77,6 +77,8 @@ def test_a_role_that_cannot_write_can_plan(tmp_path: Path, target_dsn: str) -> N
     with connect(target_dsn, what="the target") as connection:
         role = f"reader_{tmp_path.name}".lower().replace("-", "_")[:60]
         connection.execute(f"create role {role} login".encode())
+        (database,) = connection.execute("select current_database()").fetchone() or ("",)
+        connection.execute(f'revoke temporary on database "{database}" from public'.encode())
         for schema in ("trading", "analytics", "config", "audit"):
             connection.execute(f"grant usage on schema {schema} to {role}".encode())
             connection.execute(f"grant select on all tables in schema {schema} to {role}".encode())

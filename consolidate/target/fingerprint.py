@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consolidate.canonical import (
-    copy_cell,
-    copy_line,
     duckdb_hash_without_json,
     duckdb_plain,
     json_columns,
@@ -20,7 +18,7 @@ from consolidate.canonical import (
 from consolidate.errors import Problem, ReconciliationError
 from consolidate.relations import HELD_LINEAGE, candidates, work
 from consolidate.staging import literal, quoted
-from consolidate.target.stream import copy_in, copy_out
+from consolidate.target.asked import answers
 
 if TYPE_CHECKING:
     from consolidate.staging import Staging
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 def fill_hashes(connection: Connection, staging: Staging, table: TableContract) -> None:
     """Create `work."hash <table>"` for all candidates of `table`, replacing what was there.
 
-    Needs `work."held lineage"`. Rows with JSON that no earlier run sent take a way through PostgreSQL, in a temporary
-    table, because only it can spell a jsonb; the text it received is compared with what was sent. Raises
+    Needs `work."held lineage"`. Rows with JSON that no earlier run sent take a way through PostgreSQL, in a query,
+    because only it can spell a jsonb; the text it received is compared with what was sent. Raises
     `psycopg.Error`, and `ReconciliationError` for a damaged text.
     """
     plain = duckdb_plain(plain_columns(table), "c")
@@ -74,26 +72,18 @@ def fill_hashes(connection: Connection, staging: Staging, table: TableContract) 
 
 def _through_postgres(connection: Connection, staging: Staging, table: TableContract, names: list[str]) -> None:
     """Create `work."hashed <table>"` (n, row_hash, received) for the candidates that have JSON not sent before."""
-    texts = ", ".join(f"{name} text" for name in names)
-    connection.execute(f"create temporary table sent_json (n bigint, plain text, {texts}) on commit drop".encode())
-    cells = [copy_cell("cast(s.n as varchar)", escape=False), copy_cell("s.plain", escape=False)]
-    cells += [copy_cell(f"c.{name}", escape=True) for name in names]
-    sent = copy_in(
+    received = f"md5(concat_ws(chr(10), {', '.join(f'q.{name}' for name in names)}))"
+    sent = answers(
         connection,
-        f"pg_temp.sent_json (n, plain, {', '.join(names)})",
         staging,
-        f"select {copy_line(cells)} as line from {candidates(table.name)} c"
-        f' join {work("sent", table.name)} s on s.n = c."#n" where s.told is not null and s.row_hash is null',
-    )
-    received = f"md5(concat_ws(chr(10), {', '.join(f's.{name}' for name in names)}))"
-    copy_out(
-        connection,
-        f"select s.n, {postgres_sent_hash(table, 's.plain', 's')}, {received} from pg_temp.sent_json s",
-        staging,
+        f"select cast(s.n as varchar) as n, s.plain, {', '.join(f'c.{name}' for name in names)}"
+        f' from {candidates(table.name)} c join {work("sent", table.name)} s on s.n = c."#n"'
+        " where s.told is not null and s.row_hash is null",
+        [("n", "bigint"), ("plain", "text"), *((column.name, "text") for column in json_columns(table))],
+        lambda asked: f"select q.n, {postgres_sent_hash(table, 'q.plain', 'q')}, {received} from {asked}",
         work("hashed", table.name),
         (("n", "bigint"), ("row_hash", "uuid"), ("received", "varchar")),
     )
-    connection.execute(b"drop table pg_temp.sent_json")
     same = staging.value(
         f"select count(*) from {work('sent', table.name)} s"
         f" join {work('hashed', table.name)} h on h.n = s.n and h.received = s.told"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consolidate.canonical import (
-    candidate_cells,
-    copy_cell,
-    copy_line,
-    name_list,
+    Form,
+    duckdb_text,
+    form,
     postgres_plain,
     postgres_row_hash,
     postgres_text,
 )
 from consolidate.relations import HELD_LINEAGE, candidates, unified, work
 from consolidate.staging import literal, quoted
+from consolidate.target.asked import answers
 from consolidate.target.identity import LIVE_VALUES, SHARED_VALUES, Known, identity
-from consolidate.target.stream import copy_in, copy_out
+from consolidate.target.stream import copy_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,30 +91,25 @@ def fill_rows(connection: Connection, staging: Staging, table: TableContract) ->
     names = found.key or (found.target_key,)
     keys = tuple(column for column in table.columns if column.name in names)
     if found.known is Known.BY_LINEAGE:
-        origin, number, cells = f"{work('identity', table.name)} c", "c.n", [copy_cell("c.target_key", escape=False)]
+        rows = (
+            f"select cast(n as varchar) as n, target_key as {quoted(keys[0].name)} from {work('identity', table.name)}"
+        )
     else:
-        origin, number, cells = f"{candidates(table.name)} c", 'c."#n"', candidate_cells(keys, "c")
-    connection.execute(
-        f"create temporary table touched on commit drop as select 0::bigint as n, {name_list(keys, 't')}"
-        f" from {unified(table.name)} t with no data".encode()
-    )
-    line = copy_line([copy_cell(f"cast({number} as varchar)", escape=False), *cells])
-    copy_in(connection, f"pg_temp.touched (n, {name_list(keys)})", staging, f"select {line} as line from {origin}")
-    connection.execute(b"analyze pg_temp.touched")
-    _read_rows(connection, staging, table, keys)
-    connection.execute(b"drop table pg_temp.touched")
-
-
-def _read_rows(connection: Connection, staging: Staging, table: TableContract, keys: Sequence[ColumnContract]) -> None:
-    target_key = next(column for column in table.columns if column.name == identity(table).target_key)
+        texts = ", ".join(f"{duckdb_text(key, 'c')} as {quoted(key.name)}" for key in keys)
+        rows = f'select cast(c."#n" as varchar) as n, {texts} from {candidates(table.name)} c'
+    target_key = next(column for column in table.columns if column.name == found.target_key)
     decisive = decisive_columns(table)
     matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)
-    copy_out(
+    answers(
         connection,
-        f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
-        f" {postgres_plain(decisive, 't') if decisive else 'null::text'}, t.xmin::text"
-        f" from pg_temp.touched q join {unified(table.name)} t on {matches}",
         staging,
+        rows,
+        [("n", "bigint"), *((key.name, "text" if form(key) is Form.TEXT else key.type) for key in keys)],
+        lambda asked: (
+            f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
+            f" {postgres_plain(decisive, 't') if decisive else 'null::text'}, t.xmin::text"
+            f" from {asked} join {unified(table.name)} t on {matches}"
+        ),
         work("held", table.name),
         (
             ("n", "bigint"),

@@ -73,17 +73,21 @@ def told(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
-    """What a dry run compares with: one moment of the target, given back as it was; takes no lock.
+    """What a dry run compares with: one moment of the target; takes no lock.
 
-    Work tables of this session alone (temporary ones) are made in it and are gone afterwards. Raises
-    `UnreachableError` for a failure of the database.
+    The transaction is read only: PostgreSQL itself refuses every statement that would write. Raises `UnreachableError`
+    for a failure of the database.
     """
     failed: ConsolidateError
     try:
-        with _snapshot(connection):
-            connection.execute(statement("load/session"), {"application_name": "consolidate plan"})
-            yield
-            raise psycopg.Rollback
+        connection.read_only = True
+        try:
+            with _snapshot(connection):
+                connection.execute(statement("load/session"), {"application_name": "consolidate plan"})
+                yield
+        finally:
+            if not connection.closed:
+                connection.read_only = None
     except psycopg.Error as error:
         failed = _failure(error, connection.info.dsn, at_commit=False)
     else:
