@@ -17,7 +17,7 @@ from consolidate.model import Notice, Progress, TargetCounts
 from consolidate.relations import HELD_LINEAGE, LINEAGE, STORED_KEY, candidates, work
 from consolidate.staging import literal, quoted
 from consolidate.target import held
-from consolidate.target.cells import CellDifference, differing
+from consolidate.target.cells import REASONS, CellDifference, differing
 from consolidate.target.contract import expected
 from consolidate.target.fingerprint import fill_hashes
 from consolidate.target.identity import CANDLES, LIVE_VALUES, Known, identity
@@ -50,11 +50,6 @@ _SETTLED: Final[Mapping[str, Mapping[str, str]]] = {
     "refuse": {},
     "target": {"both": "unchanged", "deleted_and_changed": "unchanged", "not_ours": "unchanged"},
     "source": {"both": "update", "deleted_and_changed": "insert", "not_ours": "update"},
-}
-_REASONS: Final = {
-    "both": "changed in the source and in the target since it was loaded",
-    "deleted_and_changed": "changed in the source, and deleted in the target since it was loaded",
-    "not_ours": "is in the target already, and was not loaded from these sources",
 }
 
 
@@ -219,7 +214,7 @@ def _table(
         left_alone=tally.get("kept", 0) + tally.get("deleted", 0),
         shared=tally.get("shared", 0),
         live=tally.get("live", 0),
-        settled=sum(tally.get(why, 0) for why in _REASONS if actions[why] != "conflict"),
+        settled=sum(tally.get(why, 0) for why in REASONS if actions[why] != "conflict"),
         **by_action,
     )
 
@@ -370,7 +365,7 @@ def _conflicts(staging: Staging, connection: Connection, diffs: Sequence[TableDi
                 table=table.name,
                 bot_id=None if bot is None else str(bot),
                 key=str(key),
-                reason=_REASONS[str(why)],
+                reason=REASONS[str(why)],
                 cells=differing(connection, staging, table, _integer(n), str(target_key)) or (),
             )
 

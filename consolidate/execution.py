@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from consolidate import coverage, evidence, outlook, planning, quarantine
+from consolidate import coverage, evidence, outlook, planning, quarantine, wanting
 from consolidate.destination import opened
 from consolidate.errors import (
     ConflictError,
@@ -24,7 +24,7 @@ from consolidate.errors import (
     UnreachableError,
     UsageError,
 )
-from consolidate.model import COMMITTED, Progress, RunReport, SourceCounts
+from consolidate.model import COMMITTED, Progress, RowsWanted, RunReport, SourceCounts
 from consolidate.planning import SavedPlan
 from consolidate.postgres import check_server, connect
 from consolidate.preparation import PreparedSource, prepared
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from consolidate.target.transaction import Connection
 
 _WHAT: Final = "the target"
+_OF_A_PAGE: Final = RowsWanted(most=200, inserts=False)
 
 
 @dataclass(slots=True)
@@ -79,18 +80,26 @@ class Execution:
         on_conflict: str = "refuse",
         *,
         pictured: bool = False,
+        wanted: RowsWanted | None = None,
     ) -> None:
-        """Nothing is read or written yet. `pictured`: the report has what a page draws and shows of changed rows."""
+        """Nothing is read or written yet. `pictured`: the report has what a page draws and shows of changed rows.
+
+        `wanted`: it has these single rows.
+        """
         self.project = project
         self.command = command
         self.observe = observe
         self.on_conflict = on_conflict
         self.pictured = pictured
+        self.wanted = wanted or (_OF_A_PAGE if pictured else None)
+        self.compared: RunReport | None = None
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.folder = project.state_folder / "runs" / self.run_id
         self.clock = _Clock()
         self.sources = prepared(project)
+        if wanted is not None:
+            self.wanted = wanting.known(wanted, self._bots)
 
     def run(self, confirm: Callable[[RunReport], bool] | None = None) -> RunReport:
         """Read, transform, judge, load, prove. With `confirm`: foresee first, and load only if it says so."""
@@ -306,7 +315,7 @@ class Execution:
             return stage()
         except (ConflictError, ReconciliationError, UnreachableError) as error:
             return replace(
-                report,
+                self.compared or report,
                 status="refused" if isinstance(error, ConflictError) else "failed",
                 exit_code=error.exit_code,
                 problems=tuple(str(problem) for problem in error.problems),
@@ -323,34 +332,45 @@ class Execution:
         with connect(destination.dsn, what=_WHAT, read_only=True) as connection, self.clock.stage("diff"):
             if isinstance(schema.state(connection), schema.Absent):
                 found = diff.compare(staging, None, sources=names, on_conflict=self.on_conflict, observe=self.observe)
-                report = self._drawn(report, staging, None, found)
+                report = self._told(report, staging, None, found)
             else:
                 from consolidate.target.transaction import snapshot  # noqa: PLC0415 - as above
 
                 with snapshot(connection):
                     found = self._compared(staging, connection)
-                    report = self._drawn(report, staging, connection, found)
+                    report = self._told(report, staging, connection, found)
         found.refuse_conflicts()
         verdicts.update(planning.verdicts(staging, found))
-        return replace(
+        return replace(report, seconds=self.clock.shown)
+
+    def _told(self, report: RunReport, staging: Staging, connection: Connection | None, found: DiffReport) -> RunReport:
+        """The report with all that the comparison tells; kept, so that a later end of the run still tells it."""
+        before, after = outlook.money(staging, connection, found, self._bots)
+        report = replace(
             report,
             targets=found.counts,
-            money=outlook.money(staging, [bot.id for source in self.sources for bot in source.bots]),
+            money_before=before,
+            money=after,
             notices=(*report.notices, *found.notices),
-            seconds=self.clock.shown,
         )
+        if connection is not None:
+            from consolidate.since import since_last_run  # noqa: PLC0415 - as above
 
-    def _drawn(
-        self, report: RunReport, staging: Staging, connection: Connection | None, found: DiffReport
-    ) -> RunReport:
-        """The report with what a page draws of the money, and with the first changed rows."""
-        if not self.pictured:
-            return report
-        from consolidate.pictures import pictures  # noqa: PLC0415 - as above
-        from consolidate.target.cells import changed  # noqa: PLC0415 - as above
+            report = replace(report, since=since_last_run(connection, staging, report))
+        if self.wanted is not None:
+            from consolidate.target.cells import changed  # noqa: PLC0415 - as above
 
-        rows = () if connection is None else changed(connection, staging, found)
-        return replace(report, charts=pictures(staging, connection, found), changed=rows)
+            report = replace(report, changed=changed(connection, staging, found, self.wanted))
+        if self.pictured:
+            from consolidate.pictures import pictures  # noqa: PLC0415 - as above
+
+            report = replace(report, charts=pictures(staging, connection, found))
+        self.compared = report
+        return report
+
+    @property
+    def _bots(self) -> list[str]:
+        return [bot.id for source in self.sources for bot in source.bots]
 
     def _compared(self, staging: Staging, connection: Connection) -> DiffReport:
         from consolidate import diff  # noqa: PLC0415 - as above
@@ -384,14 +404,13 @@ class Execution:
         from consolidate.target import footprint, ledger, load  # noqa: PLC0415 - as above
         from consolidate.target.transaction import transaction  # noqa: PLC0415 - as above
 
-        bots = [bot.id for source in self.sources for bot in source.bots]
         record = self._record()
         with connect(destination.dsn, what=_WHAT) as connection:
             schema.apply(connection)
             with transaction(connection, run_id=self.run_id, record=record):
                 with self.clock.stage("diff"):
                     found = self._compared(staging, connection)
-                    report = self._drawn(report, staging, connection, found)
+                    report = self._told(report, staging, connection, found)
                 if plan is not None:
                     planning.require_same_verdicts(plan, planning.verdicts(staging, found))
                 with self.clock.stage("load"):
@@ -401,10 +420,8 @@ class Execution:
                 report = replace(
                     report,
                     status="loaded",
-                    targets=found.counts,
                     controls=proof.controls,
-                    money=reconcile.money(connection, bots),
-                    notices=(*report.notices, *found.notices),
+                    money=reconcile.money(connection, self._bots),
                     seconds=self.clock.shown,
                 )
                 if result.inserted or result.updated:

@@ -338,10 +338,12 @@ class Passport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedRow:
-    """A row that the target has and the load changes. `key` is the one that `explain` takes.
+    """A row that the load changes or inserts, or that it must not touch. `key` is the one that `explain` takes.
 
-    `cells` are (column, old, new) of what differs, as PostgreSQL writes it, None for null. `origins` are the source
-    rows that it comes from: (source, table, key).
+    `key` is empty where an inserted row gets it with the load. `cells` are (column, old, new) of what differs, as
+    PostgreSQL writes it, None for null; of a conflict what the target has and what the source says; of an insert the
+    columns that are not null. `reason` is that of a conflict. `origins` are the source rows that it comes from:
+    (source, table, key).
     """
 
     table: str
@@ -349,6 +351,53 @@ class ChangedRow:
     key: str
     cells: tuple[tuple[str, str | None, str | None], ...]
     origins: tuple[tuple[str, str, str], ...] = ()
+    action: str = "update"  # "update" | "insert" | "conflict"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsWanted:
+    """Which single rows a report is to have: at most `most`, of a unified table and of a bot, or of all of them."""
+
+    most: int
+    table: str | None = None
+    bot: str | None = None
+    inserts: bool = True
+
+    def takes(self, table: str, bot: str | None) -> bool:
+        """Whether rows of the table and bot are wanted."""
+        return self.table in {None, table} and (self.bot is None or self.bot == bot)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSince:
+    """How many rows of a source table the last run read, and this one."""
+
+    source: str
+    table: str
+    before: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectsSince:
+    """Rejects with one code that the last run had not, and those that it had and this one has not."""
+
+    code: str
+    new: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinceLastRun:
+    """What is new against the last loaded run of the same sources; of `tables` and `rejects` only what differs."""
+
+    run_id: str
+    finished_at: str  # ISO 8601, UTC
+    new_sources: tuple[str, ...] = ()
+    gone_sources: tuple[str, ...] = ()
+    tables: tuple[TableSince, ...] = ()
+    rejects: tuple[RejectsSince, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,11 +467,13 @@ class RunReport:
     accepted_codes: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     roundings: tuple[Rounding, ...] = ()
-    money: tuple[BotMoney, ...] = ()
+    money: tuple[BotMoney, ...] = ()  # after the load
+    money_before: tuple[BotMoney, ...] = ()
+    since: SinceLastRun | None = None  # None: no loaded run read these sources, or nothing was compared
     notices: tuple[Notice, ...] = ()
     problems: tuple[str, ...] = ()  # why a run was refused or failed, as printed
     seconds: tuple[tuple[str, float], ...] = ()
-    changed: tuple[ChangedRow, ...] = ()  # the first rows that are updated, not all of them
+    changed: tuple[ChangedRow, ...] = ()  # single rows that somebody asked for, not all of them
     charts: ChartData | None = None  # where somebody asked for pictures
 
 

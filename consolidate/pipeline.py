@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from consolidate.cases.outcome import CaseReport
     from consolidate.errors import Problem
-    from consolidate.model import Passport, Progress, RunReport, SourceInspection
+    from consolidate.model import Passport, Progress, RowsWanted, RunReport, SourceInspection
     from consolidate.project import Project
 
 __all__ = [
@@ -52,6 +52,7 @@ def run(
     on_conflict: str = "refuse",
     confirm: Callable[[RunReport], bool] | None = None,
     pictured: bool = False,
+    wanted: RowsWanted | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
     """Load every source of the project into its target: all rows that are to be there, or nothing.
@@ -60,11 +61,11 @@ def run(
     before there is anything to report raises: `UsageError` for a wrong mapping, a store that the mapping does not
     cover or a row that it does not account for, `UnreachableError` for a store or target that cannot be read.
     `confirm` is shown the plan and asked whether to load it; where it says no, the report is the plan's. `pictured`:
-    the report has what an HTML page draws, and the first changed rows.
+    the report has what an HTML page draws, and the first changed rows; `wanted`: these single rows.
     """
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
-    return Execution(project, command, observe, on_conflict, pictured=pictured).run(confirm)
+    return Execution(project, command, observe, on_conflict, pictured=pictured, wanted=wanted).run(confirm)
 
 
 def plan(
@@ -74,6 +75,7 @@ def plan(
     on_conflict: str = "refuse",
     detailed_exitcode: bool = False,
     pictured: bool = False,
+    wanted: RowsWanted | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
     """Everything but the load: what `run` would do, exactly. Nothing is written to any database.
@@ -83,7 +85,7 @@ def plan(
     """
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
-    return Execution(project, "plan", observe, on_conflict, pictured=pictured).plan(
+    return Execution(project, "plan", observe, on_conflict, pictured=pictured, wanted=wanted).plan(
         output, detailed_exitcode=detailed_exitcode
     )
 
@@ -93,6 +95,7 @@ def apply(
     folder: Path,
     *,
     pictured: bool = False,
+    wanted: RowsWanted | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
     """Load a saved plan: exactly what it foresaw, or nothing.
@@ -104,7 +107,7 @@ def apply(
     from consolidate.execution import Execution  # noqa: PLC0415 - as above
 
     saved = planning.read(folder)
-    return Execution(project, "apply", observe, saved.on_conflict, pictured=pictured).apply(saved)
+    return Execution(project, "apply", observe, saved.on_conflict, pictured=pictured, wanted=wanted).apply(saved)
 
 
 def explain(project: Project, table: str, key: str) -> Passport:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FILE: Final = "plan.json"
 STAGING: Final = "staging.duckdb"
 SCHEMA: Final = "consolidate.plan/1"
+_MOST_CHANGED: Final = 40
 AGAIN: Final = "make a new plan: `consolidate plan -o DIR`"
 
 
@@ -217,7 +218,9 @@ def require_same_verdicts(plan: SavedPlan, found: Mapping[str, str]) -> None:
 
 def _refuse(changed: list[str]) -> None:
     if changed:
-        lines = "\n".join(f"  - {one}" for one in changed)
+        lines = "\n".join(f"  - {one}" for one in changed[:_MOST_CHANGED])
+        if len(changed) > _MOST_CHANGED:
+            lines += f"\n  - and {len(changed) - _MOST_CHANGED} more"
         raise ConflictError(
             Problem(
                 code="stale-plan",

@@ -83,7 +83,7 @@ def money(connection: Connection, bots: Sequence[str]) -> tuple[BotMoney, ...]:
             fees=None if fees is None else str(fees),
             equity=None if equity is None else str(equity),
         )
-        for bot, trades, positions, pnl, fees, equity in readback.money_rows(connection, bots)
+        for bot, trades, positions, pnl, fees, equity, *_ in readback.money_rows(connection, bots)
     )
 
 

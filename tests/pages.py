@@ -19,10 +19,14 @@ from consolidate.model import (
     Reject,
     RejectCode,
     RejectGroup,
+    RejectsSince,
+    SinceLastRun,
     SourceCounts,
     SymbolMoney,
+    TableSince,
     TargetCounts,
 )
+from consolidate.target.contract import expected
 from tests.reports import LOADED
 
 if TYPE_CHECKING:
@@ -276,3 +280,68 @@ SMALL: Final = dataclasses.replace(
     ),
 )
 """A run with a little of everything, for the golden page."""
+
+
+def many(sources: int = 100, bots: int = 40) -> RunReport:
+    """A large day: many sources, bots in every table, each reject code, and a last run to compare with."""
+    names = [f"bot_{place:03}" for place in range(bots)]
+    purses = tuple(
+        BotMoney(
+            bot_id=name,
+            trades=1200 + place,
+            open_positions=place % 4,
+            pnl_usd=f"{place * 317 - 4000}.12345678",
+            fees=None if place % 3 else f"{place}.50000000",
+            equity=f"{10_000 + place * 317}.00000000",
+        )
+        for place, name in enumerate(names)
+    )
+    groups = tuple(
+        RejectGroup(count=place * 7 + 1, example=reject(code, f"column_{place}", "x" * place * 9, key=str(place)))
+        for place, code in enumerate(RejectCode, start=1)
+        for _ in range(3)
+    )
+    return dataclasses.replace(
+        PICTURED,
+        sources=tuple(
+            SourceCounts(source=f"source_{place:03}", table=table, read=1000 + place, mapped=1000 + place)
+            for place in range(sources)
+            for table in ("trades", "positions", "signals", "balances")
+        ),
+        targets=tuple(
+            TargetCounts(
+                table=table,
+                bot_id=name,
+                candidate=500 + place,
+                insert=place,
+                update=place % 2,
+                unchanged=500 - place % 2 - place % 5 // 4,
+                conflict=place % 5 // 4,
+            )
+            for table in (one.name for one in expected().tables)
+            for place, name in enumerate(names)
+        ),
+        reject_groups=groups,
+        roundings=tuple(
+            dataclasses.replace(LOADED.roundings[0], source=f"source_{place:03}", column=column)
+            for place in range(sources)
+            for column in ("price", "quantity")
+        ),
+        money=purses,
+        money_before=tuple(dataclasses.replace(one, trades=one.trades - 3) for one in purses[5:]),
+        since=SinceLastRun(
+            run_id="20250101T030405Z-ab12cd34",
+            finished_at="2025-01-01T03:05:00Z",
+            new_sources=("source_007", "source_008"),
+            gone_sources=("source_old",),
+            tables=tuple(
+                TableSince(source=f"source_{place:03}", table="trades", before=1000, now=1000 + place)
+                for place in range(1, sources)
+            ),
+            rejects=tuple(RejectsSince(code=str(code), new=3, gone=1) for code in RejectCode),
+        ),
+        notices=tuple(Notice(code="target_changed", message=f"{place} rows were left") for place in range(30)),
+        problems=("error[conflict]: 40 rows\n" + "  - trading.trades x\n      cell\n" * 40 + "hint: say who is right",),
+        status="refused",
+        exit_code=6,
+    )

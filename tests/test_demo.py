@@ -50,6 +50,8 @@ def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) ->
     first = consolidate("demo", "--json", "first.json", cwd=folder)
     assert (first.code, first.err) == (0, "")
     assert "loaded " in first.out
+    assert "for a browser: consolidate-demo/report.html\n" in first.out
+    assert "<svg " in (folder / "consolidate-demo" / "report.html").read_text(encoding="utf-8")
     assert "unmatched_close: 2 rows, accepted" in first.out
     report = json.loads((folder / "first.json").read_text(encoding="utf-8"))
     assert (report["command"], report["status"]) == ("demo", "loaded")

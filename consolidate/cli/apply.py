@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consolidate.cli.options import Html, Json, Junit, Markdown, Quiet
+from consolidate.cli.options import Bot, Html, Json, Junit, Markdown, Quiet, Rows, Table, wanted
 from consolidate.cli.terminal import Terminal
 
 
@@ -30,6 +30,9 @@ def apply(
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
+    table: Table = None,
+    bot: Bot = None,
+    rows: Rows = None,
     quiet: Quiet = False,
 ) -> None:
     """Load a saved plan: exactly what it foresaw, or nothing, with what changed since.
@@ -46,14 +49,15 @@ def apply(
     terminal = context.ensure_object(Terminal)
     terminal.begin("apply", document.REPORT, json, quiet=quiet)
     terminal.also(html=html, markdown=markdown, junit=junit)
+    single = wanted(table, bot, rows)
     project = terminal.load(config or Path(planning.read(folder).project_file))
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
 
-        report = pipeline.apply(opened, folder, pictured=html is not None, observe=observe)
+        report = pipeline.apply(opened, folder, pictured=html is not None, wanted=single, observe=observe)
     terminal.finish(
         document.run(report),
-        text.body(report),
+        text.body(report, single),
         text.ending(report),
         failed=report.exit_code != ExitCode.DONE,
         report=report,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consolidate.cli.options import Json, Quiet
+from consolidate.cli.options import Html, Json, Quiet
 from consolidate.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def demo(
         Path, typer.Option("--dir", metavar="DIR", help="The folder to work in, e.g. `consolidate demo --dir try`.")
     ] = Path("consolidate-demo"),
     json: Json = None,
+    html: Html = None,
     quiet: Quiet = False,
 ) -> None:
     """Build small stores of three bots, and consolidate them into an embedded PostgreSQL. Needs nothing installed.
@@ -30,7 +31,7 @@ def demo(
     \b
     Example:
       consolidate demo
-      consolidate demo --dir try
+      consolidate demo --dir try --html demo.html
     """
     from consolidate import demo as demonstration
     from consolidate import destination
@@ -39,6 +40,7 @@ def demo(
 
     terminal = context.ensure_object(Terminal)
     terminal.begin("demo", document.REPORT, json, quiet=quiet)
+    terminal.also(html=html)
     with (
         demonstration.prepared(folder) as file,
         destination.sources_opened(terminal.load(file)) as project,
@@ -46,17 +48,20 @@ def demo(
     ):
         from consolidate import pipeline
 
-        report = pipeline.run(project, command="demo", observe=observe)
+        page = html or file.parent / "report.html"
+        terminal.also(html=page)
+        report = pipeline.run(project, command="demo", pictured=True, observe=observe)
     terminal.finish(
         document.run(report),
         text.body(report),
-        (*text.ending(report), *_next(file)),
+        (*text.ending(report), *_next(file, page)),
         failed=report.exit_code != ExitCode.DONE,
+        report=report,
     )
     raise typer.Exit(report.exit_code)
 
 
-def _next(file: Path) -> Iterator[RenderableType]:
+def _next(file: Path, page: Path) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from consolidate.report.cells import safe
@@ -64,7 +69,8 @@ def _next(file: Path) -> Iterator[RenderableType]:
     named = shlex.quote(str(file))
     yield Text(
         safe(
-            f"\nThe stores are in {file.parent / 'stores'}, the project file is {file}. Next:\n\n"
+            f"\nThe same with pictures, for a browser: {page}\n"
+            f"The stores are in {file.parent / 'stores'}, the project file is {file}. Next:\n\n"
             f"the same again, which finds nothing left to load:\n    consolidate run -c {named}\n"
             f"what a store holds:\n    consolidate inspect momentum -c {named}\n"
             "a project file for your own bots:\n    consolidate init"

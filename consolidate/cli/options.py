@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+if TYPE_CHECKING:
+    from consolidate.model import RowsWanted
+
 DEFAULT_CONFIG: Final = Path("consolidate.yaml")
+_ROWS: Final = 20
 
 Config: TypeAlias = Annotated[
     Path,
@@ -54,6 +58,29 @@ Junit: TypeAlias = Annotated[
         "`--junit report.xml`.",
     ),
 ]
+Table: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="TABLE",
+        help="Show the rows that change in one target table, of all bots, e.g. `--table trading.trades`.",
+    ),
+]
+Bot: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--bot", metavar="BOT", help="Show the rows of one bot that change, e.g. `--bot momentum_001`."),
+]
+Rows: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--rows",
+        metavar="N",
+        min=1,
+        max=10_000,
+        help="Show the first N rows that change, with their cells old and new, e.g. `--rows 50`; 20 with `--table` or "
+        "`--bot`.",
+    ),
+]
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print nothing but errors, e.g. `--quiet` in a nightly job."),
@@ -77,3 +104,12 @@ OnConflictOption: TypeAlias = Annotated[
         "`--on-conflict target`.",
     ),
 ]
+
+
+def wanted(table: str | None, bot: str | None, rows: int | None) -> RowsWanted | None:
+    """Which single rows were asked for; None: none."""
+    from consolidate.model import RowsWanted
+
+    if table is None and bot is None and rows is None:
+        return None
+    return RowsWanted(most=rows or _ROWS, table=table, bot=bot)

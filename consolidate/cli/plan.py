@@ -9,6 +9,7 @@ import typer
 
 from consolidate.cli.options import (
     DEFAULT_CONFIG,
+    Bot,
     Config,
     Html,
     Json,
@@ -17,6 +18,9 @@ from consolidate.cli.options import (
     OnConflict,
     OnConflictOption,
     Quiet,
+    Rows,
+    Table,
+    wanted,
 )
 from consolidate.cli.terminal import Terminal
 
@@ -45,6 +49,9 @@ def plan(
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
+    table: Table = None,
+    bot: Bot = None,
+    rows: Rows = None,
     quiet: Quiet = False,
 ) -> None:
     """Tell what `run` would do, exactly, and write nothing to any database.
@@ -53,6 +60,7 @@ def plan(
     Example:
       consolidate plan
       consolidate plan -o monday --detailed-exitcode
+      consolidate plan --bot momentum_001 --table trading.trades --rows 50
     """
     from consolidate import destination
     from consolidate.errors import ExitCode
@@ -61,6 +69,7 @@ def plan(
     terminal = context.ensure_object(Terminal)
     terminal.begin("plan", document.REPORT, json, quiet=quiet)
     terminal.also(html=html, markdown=markdown, junit=junit)
+    single = wanted(table, bot, rows)
     project = terminal.load(config)
     with destination.sources_opened(project) as opened, terminal.progress() as observe:
         from consolidate import pipeline
@@ -71,8 +80,9 @@ def plan(
             on_conflict=on_conflict.value,
             detailed_exitcode=detailed_exitcode,
             pictured=html is not None,
+            wanted=single,
             observe=observe,
         )
     failed = report.exit_code not in {ExitCode.DONE, ExitCode.CHANGES}
-    terminal.finish(document.run(report), text.body(report), text.ending(report), failed=failed, report=report)
+    terminal.finish(document.run(report), text.body(report, single), text.ending(report), failed=failed, report=report)
     raise typer.Exit(report.exit_code)

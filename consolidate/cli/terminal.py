@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from consolidate.cases.outcome import CaseReport
-    from consolidate.model import Progress, RunReport
+    from consolidate.model import Progress, RowsWanted, RunReport
     from consolidate.project import Examined, Project
     from consolidate.report.document import Document
 
@@ -54,7 +54,7 @@ class Terminal:
             )
         self._json = json
 
-    def also(self, *, html: Path | None, markdown: Path | None, junit: Path | None) -> None:
+    def also(self, *, html: Path | None = None, markdown: Path | None = None, junit: Path | None = None) -> None:
         """Take which files of a run's report the person asked for. Raises `UsageError` as `begin`."""
         asked = ReportFiles(html=html, markdown=markdown, junit=junit)
         asked.require_writable()
@@ -95,7 +95,7 @@ class Terminal:
         """Whether a person sits before it who can be asked."""
         return sys.stdin.isatty() and sys.stdout.isatty() and not self._quiet and self._json != STANDARD_OUTPUT
 
-    def confirmed(self, report: RunReport) -> bool:
+    def confirmed(self, report: RunReport, wanted: RowsWanted | None = None) -> bool:
         """Show what a load would do, and ask whether to do it; where nothing would change there is nothing to ask."""
         import typer
 
@@ -103,7 +103,7 @@ class Terminal:
 
         if not any(one.insert or one.update for one in report.targets):
             return True
-        _show(sys.stdout, text.body(report))
+        _show(sys.stdout, text.body(report, wanted))
         return typer.confirm("Load this?", default=False)
 
     def finish(

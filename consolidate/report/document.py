@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from consolidate.cases.outcome import CaseReport, Difference
     from consolidate.errors import Location, Problem
-    from consolidate.model import InspectedColumn, Reject, RunReport, SourceInspection
+    from consolidate.model import BotMoney, InspectedColumn, Reject, RunReport, SinceLastRun, SourceInspection
 
 REPORT: Final = "consolidate.report/1"
 CHECK: Final = "consolidate.check/1"
@@ -104,19 +104,49 @@ def _added(report: RunReport) -> Document:
             }
             for rounding in report.roundings
         ],
-        "money": [
+        "money": [_money(one) for one in report.money],
+        "money_before": [_money(one) for one in report.money_before],
+        "since": _since(report.since),
+        "changed": [
             {
-                "bot_id": money.bot_id,
-                "trades": money.trades,
-                "open_positions": money.open_positions,
-                "pnl_usd": money.pnl_usd,
-                "fees": money.fees,
-                "equity": money.equity,
+                "table": row.table,
+                "bot_id": row.bot_id,
+                "key": row.key,
+                "action": row.action,
+                "reason": row.reason,
+                "cells": [{"column": column, "old": old, "new": new} for column, old, new in row.cells],
+                "origins": [{"source": source, "table": table, "key": key} for source, table, key in row.origins],
             }
-            for money in report.money
+            for row in report.changed
         ],
         "notices": [{"code": notice.code, "message": notice.message} for notice in report.notices],
         "problems": list(report.problems),
+    }
+
+
+def _money(one: BotMoney) -> Document:
+    return {
+        "bot_id": one.bot_id,
+        "trades": one.trades,
+        "open_positions": one.open_positions,
+        "pnl_usd": one.pnl_usd,
+        "fees": one.fees,
+        "equity": one.equity,
+    }
+
+
+def _since(last: SinceLastRun | None) -> Document | None:
+    if last is None:
+        return None
+    return {
+        "run_id": last.run_id,
+        "finished_at": last.finished_at,
+        "new_sources": list(last.new_sources),
+        "gone_sources": list(last.gone_sources),
+        "tables": [
+            {"source": one.source, "table": one.table, "before": one.before, "now": one.now} for one in last.tables
+        ],
+        "rejects": [{"code": one.code, "new": one.new, "gone": one.gone} for one in last.rejects],
     }
 
 

@@ -98,6 +98,6 @@ def aggregates(connection: Connection, select: str, rows: str, group: str) -> li
 
 
 def money_rows(connection: Connection, bots: Sequence[str]) -> list[tuple[object, ...]]:
-    """bot_id, trades, open positions, pnl, fees, equity of each of `bots` that is there."""
+    """bot_id, trades, open positions, pnl, fees, equity, trades with pnl, with fees of each of `bots` that is there."""
     found: list[tuple[object, ...]] = connection.execute(statement("reconcile/money"), {"bots": list(bots)}).fetchall()
     return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from consolidate.bundled import statement
 from consolidate.model import KeptReject, KeptRejectGroup, LedgerRun
+from consolidate.staging import literal
+from consolidate.target.stream import copy_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from consolidate.staging import Staging
     from consolidate.target.transaction import Connection
 
 _ROWS_AT_ONCE: Final = 10_000
@@ -79,3 +83,36 @@ def rejects(
                 location=location,
                 row=row,
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """A run that is loaded. `sources` are (source, table, rows read)."""
+
+    run_id: str
+    finished_at: str
+    sources: tuple[tuple[str, str, int], ...]
+
+
+def last_with(connection: Connection, sources: Sequence[str]) -> LastRun | None:
+    """The last run that is loaded and read at least one of these sources. Raises `psycopg.Error`."""
+    row = connection.execute(statement("runs/last"), {"sources": list(sources)}).fetchone()
+    if row is None:
+        return None
+    run_id, finished, read = row
+    return LastRun(
+        run_id=str(run_id),
+        finished_at=str(finished),
+        sources=tuple((str(one["source"]), str(one["table"]), int(one["read"])) for one in read),
+    )
+
+
+def fill_rejects(connection: Connection, staging: Staging, run_id: str, relation: str, columns: Sequence[str]) -> None:
+    """Create the DuckDB table `relation` with these columns of all rejects of the run, as texts."""
+    copy_out(
+        connection,
+        f"select {', '.join(columns)} from audit.migration_rejects where run_id = {literal(run_id)}",
+        staging,
+        relation,
+        [(name, "varchar") for name in columns],
+    )
