@@ -229,24 +229,28 @@ class Execution:
     def _repeat(self, report: RunReport, staging: Staging, connection: Connection, found: Earlier) -> RunReport:
         """Prove it in the transaction that ends the run; `report` itself where that fails."""
         from consolidate import reconcile, repeat  # noqa: PLC0415 - as below
+        from consolidate.since import since_last_run  # noqa: PLC0415 - as below
         from consolidate.target import ledger  # noqa: PLC0415 - as below
         from consolidate.target.load import LoadResult  # noqa: PLC0415 - as below
         from consolidate.target.transaction import transaction  # noqa: PLC0415 - as below
 
         if report.exit_code != ExitCode.DONE:
             return report
-        record, bots = self._record(), [bot.id for source in self.sources for bot in source.bots]
+        record = self._record()
         with transaction(connection, run_id=self.run_id):
             if not repeat.is_same(connection, found):
                 return report
             for stage in ("transform", "load", "reconcile"):
                 self.clock.seconds.setdefault(stage, 0.0)
+            money = reconcile.money(connection, self._bots)
             loaded = replace(
                 report,
                 status="loaded",
                 targets=found.targets,
                 controls=found.controls,
-                money=reconcile.money(connection, bots),
+                money=money,
+                money_before=money,
+                since=since_last_run(connection, staging, report),
                 seconds=self.clock.shown,
             )
             result = LoadResult(
