@@ -21,6 +21,7 @@ from consolidate.target.cells import REASONS, CellDifference, differing
 from consolidate.target.contract import expected
 from consolidate.target.fingerprint import fill_hashes
 from consolidate.target.identity import CANDLES, LIVE_VALUES, Known, identity
+from consolidate.target.rekeying import fill_rekeyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ _NOTHING: Final = "select cast(null as bigint) as n, cast(null as varchar) as ta
 _ACTIONS: Final = {
     "new": "insert",
     "changed": "update",
+    "rekeyed": "update",  # changed in a column that its key is made of: the row gets its new key
     "equal": "unchanged",
     "shared": "unchanged",  # a candle that was there, or that another source brought
     "kept": "unchanged",  # changed in the target only
@@ -73,7 +75,8 @@ class TableDiff:
     """One unified table that has candidates. `fresh`: it was empty and no lineage named it; all are inserts.
 
     `work."diff <table>"` has a row a candidate: n, bot, action, why (a key of `_ACTIONS`), target_key (null for inserts
-    whose id PostgreSQL gives) and first_run (the run that inserted the row). `hashed`: `work."hash <table>"` is there.
+    whose id PostgreSQL gives), former_key (the target_key that the row has until it is loaded, where that is another)
+    and first_run (the run that inserted the row). `hashed`: `work."hash <table>"` is there.
     """
 
     table: str
@@ -86,6 +89,7 @@ class TableDiff:
     left_alone: int
     shared: int
     live: int
+    rekeyed: int
     settled: int
 
     @property
@@ -190,7 +194,7 @@ def _table(
         staging.run(
             f'create or replace table {work("diff", table.name)} as select c."#n" as n, c."#bot" as bot,'
             f" 'insert' as action, 'new' as why, cast({key} as varchar) as target_key,"
-            f" cast(null as varchar) as first_run from {candidates(table.name)} c"
+            f" cast(null as varchar) as former_key, cast(null as varchar) as first_run from {candidates(table.name)} c"
         )
     else:
         fill_hashes(connection, staging, table)
@@ -200,6 +204,7 @@ def _table(
             held.fill_no_rows(staging, table)
         else:
             held.fill_rows(connection, staging, table)
+        fill_rekeyed(connection, staging, table)
         _judge(staging, table, actions)
     tallied = staging.rows(f"select why, count(*) from {work('diff', table.name)} group by why")
     tally = {str(why): _integer(number) for why, number in tallied}
@@ -214,6 +219,7 @@ def _table(
         left_alone=tally.get("kept", 0) + tally.get("deleted", 0),
         shared=tally.get("shared", 0),
         live=tally.get("live", 0),
+        rekeyed=tally.get("rekeyed", 0),
         settled=sum(tally.get(why, 0) for why in REASONS if actions[why] != "conflict"),
         **by_action,
     )
@@ -265,8 +271,12 @@ def _judge(staging: Staging, table: TableContract, actions: Mapping[str, str]) -
             from {HELD_LINEAGE} where target_table = {literal(table.name)} group by target_key
         ), repeated as ({_repeated(table.name) if found.known is Known.BY_NATURAL_KEY else _NOTHING}),
         judged as (
-            select c."#n" as n, c."#bot" as bot, coalesce({own_key}, r.target_key) as target_key, l.first_run,
+            select c."#n" as n, c."#bot" as bot, coalesce({own_key}, r.target_key, k.former_key) as target_key,
+                case when r.n is null then k.former_key end as former_key,
+                coalesce(l.first_run, f.first_run) as first_run,
                 case
+                    when m.n is null and l.target_key is null and r.n is null and k.row_hash = f.row_hash then 'rekeyed'
+                    when m.n is null and l.target_key is null and r.n is null and k.n is not null then 'both'
                     when m.n is null and l.target_key is null and r.n is null then 'new'
                     when m.n is null and (r.n is not null or l.row_hash = h.row_hash) then 'deleted'
                     when m.n is null then 'deleted_and_changed'
@@ -284,8 +294,15 @@ def _judge(staging: Staging, table: TableContract, actions: Mapping[str, str]) -
             {joined}
             left join loaded l on l.target_key = {own_key}
             left join repeated r on r.n = c."#n"
+            left join {work("rekeyed", table.name)} k on k.n = c."#n"
+            left join loaded f on f.target_key = k.former_key
+        ), decided as (
+            select n, bot, case why {verdicts} end as action, why, target_key, former_key, first_run from judged
         )
-        select n, bot, case why {verdicts} end as action, why, target_key, first_run from judged
+        select n, bot, action, why,
+            case when action = 'update' then target_key else coalesce(former_key, target_key) end as target_key,
+            case when action = 'update' then former_key end as former_key, first_run
+        from decided
     """)
 
 
@@ -339,7 +356,8 @@ def _add_gone(staging: Staging, table: str, *, any_candidates: bool) -> None:
     repeated = f"""
         and not exists (
             from {LINEAGE} l join {work("diff", table)} d on d.n = l."#n"
-            where l.target_table = o.target_table and d.target_key = o.target_key and l.source = o.source
+            where l.target_table = o.target_table and coalesce(d.former_key, d.target_key) = o.target_key
+                and l.source = o.source
                 and l.source_table = o.source_table and {STORED_KEY} = o.source_key
         )"""
     staging.run(f"""
@@ -379,6 +397,12 @@ def _notices(staging: Staging, diffs: Sequence[TableDiff], on_conflict: str) -> 
             yield Notice(
                 code=f"conflict_{on_conflict}",
                 message=f"{diff.settled} rows of {diff.table} were in conflict and are {became}, as --on-conflict says",
+            )
+        if diff.rekeyed:
+            yield Notice(
+                code="rekeyed",
+                message=f"{diff.rekeyed} rows of {diff.table} changed in the source in what their key is made of "
+                "(symbol, time, date): the rows that are there get their new key, none is doubled",
             )
         if diff.live:
             yield Notice(

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+COMMIT_UNKNOWN = "commit-unknown"
+"""The code of the one problem after which nobody knows whether a run is in the target."""
+
 
 class ExitCode(IntEnum):
     """The published contract of the process's exit status; README § Exit codes."""

@@ -16,17 +16,18 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from consolidate.bundled import folder as bundled
 from consolidate.errors import Problem, UnreachableError
+from consolidate.extract.staged import relation_of
 from consolidate.model import SourceKind, StagedColumn, StagedSource, StagedTable
 from consolidate.transform.bots import BotConfiguration, BotRow
 from consolidate.transform.source import Routing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from consolidate.staging import Staging
 
@@ -35,6 +36,7 @@ MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "consolidate.evidence/1"
 VALUES: Final = "values.yaml"
 _BLOCK: Final = 1 << 20
+_HINT: Final = "evidence proves nothing once it is changed: bring the file back from a copy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +127,15 @@ def seal(
         "sources": [{**_source(source), **_rules(rule)} for source, rule in zip(sources, rules, strict=True)],
         "files": listed,
     }
+    document["sha256"] = _own_digest(document)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _own_digest(document: Mapping[str, object]) -> str:
+    """The digest of a manifest over all that it says but the digest itself."""
+    rest = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def _source(source: StagedSource) -> dict[str, object]:
@@ -138,7 +147,6 @@ def _source(source: StagedSource) -> dict[str, object]:
         "tables": [
             {
                 "table": table.table,
-                "relation": table.relation,
                 "rows": table.rows,
                 "classed": table.classed,
                 "digest": table.digest,
@@ -193,6 +201,11 @@ def _digest(file: Path) -> str:
     return digest.hexdigest()
 
 
+def is_there(run_folder: Path) -> bool:
+    """Whether the run sealed its evidence, whatever became of it since."""
+    return (run_folder / FOLDER / MANIFEST).exists()
+
+
 def opened(run_folder: Path) -> Evidence:
     """The evidence of a run, with every file proved to be the one that was sealed.
 
@@ -201,10 +214,28 @@ def opened(run_folder: Path) -> Evidence:
     """
     folder = run_folder / FOLDER
     manifest = _manifest(folder)
-    problems = list(_changed(folder, cast("list[dict[str, Any]]", manifest["files"])))
+    try:
+        found = _read(folder, manifest)
+        for source in found.sources:
+            _inside(folder, f"staged/{source.source}")
+        listed = [(_inside(folder, str(one["name"])), str(one["sha256"])) for one in manifest["files"]]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnreachableError(
+            Problem(
+                code="evidence-changed",
+                message=f"{folder / MANIFEST} is no manifest that consolidate wrote: {said}",
+                hint=_HINT,
+            )
+        ) from None
+    problems = list(_changed(folder, dict(listed)))
     if problems:
         raise UnreachableError(*problems)
-    sources = cast("list[dict[str, Any]]", manifest["sources"])
+    return found
+
+
+def _read(folder: Path, manifest: dict[str, Any]) -> Evidence:
+    sources = manifest["sources"]
     return Evidence(
         folder=folder,
         run_id=str(manifest["run_id"]),
@@ -215,37 +246,50 @@ def opened(run_folder: Path) -> Evidence:
     )
 
 
-def _manifest(folder: Path) -> dict[str, object]:
+def _inside(folder: Path, name: str) -> str:
+    """The name of a file of the evidence, which a manifest of a stranger cannot lead out of its folder."""
+    place = Path(name)
+    if place.is_absolute() or ".." in place.parts or "\0" in name:
+        raise ValueError(f"{name!r} is not in {folder.name}/")
+    return name
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = file.read_bytes()
+    except OSError:
+        text = b""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
         document = None
+    if text and (not isinstance(document, dict) or document.get("sha256") != _own_digest(document)):
+        raise UnreachableError(Problem(code="evidence-changed", message=f"{file} is not as it was sealed", hint=_HINT))
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise UnreachableError(
             Problem(
                 code="no-evidence",
                 message=f"{folder} holds no whole evidence of a run",
-                hint="the run died, or its folder was moved or deleted; `verify` then needs the sources as they were",
+                hint="the run died, its disk was full, or its folder was moved or deleted; `verify --sources`"
+                " proves it from the sources, if they are as they were",
             )
         )
-    return document
+    return cast("dict[str, Any]", document)
 
 
-def _changed(folder: Path, listed: list[dict[str, Any]]) -> Iterable[Problem]:
-    hint = "evidence proves nothing once it is changed: bring the file back from a copy"
-    for one in listed:
-        file = folder / str(one["name"])
-        if not file.is_file():
-            yield Problem(code="evidence-missing", message=f"{file} is missing", hint=hint)
-        elif file.stat().st_size != one["bytes"] or _digest(file) != one["sha256"]:
-            yield Problem(code="evidence-changed", message=f"{file} is not as it was sealed", hint=hint)
-    known = {str(one["name"]) for one in listed}
+def _changed(folder: Path, digests: Mapping[str, str]) -> Iterable[Problem]:
+    for name, digest in digests.items():
+        file = folder / name
+        if file.is_symlink() or not file.is_file():
+            yield Problem(code="evidence-missing", message=f"{file} is missing", hint=_HINT)
+        elif _digest(file) != digest:
+            yield Problem(code="evidence-changed", message=f"{file} is not as it was sealed", hint=_HINT)
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
-        if file.is_file() and name not in known and name != MANIFEST:
+        if not file.is_dir() and name not in digests and name != MANIFEST:
             yield Problem(
-                code="evidence-added", message=f"{file} was not there when the evidence was sealed", hint=hint
+                code="evidence-added", message=f"{file} was not there when the evidence was sealed", hint=_HINT
             )
 
 
@@ -254,7 +298,7 @@ def _read_source(document: dict[str, Any]) -> StagedSource:
         StagedTable(
             source=str(document["source"]),
             table=str(table["table"]),
-            relation=str(table["relation"]),
+            relation=relation_of(str(document["source"]), str(table["table"])),
             columns=tuple(StagedColumn(name=name, stored_type=kind) for name, kind in table["columns"]),
             rows=int(table["rows"]),
             classed=bool(table["classed"]),

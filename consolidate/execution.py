@@ -17,19 +17,19 @@ from consolidate import coverage, evidence, outlook, planning, quarantine, wanti
 from consolidate.destination import opened
 from consolidate.errors import (
     ConflictError,
-    ConsolidateError,
     ExitCode,
     Problem,
     ReconciliationError,
     UnreachableError,
     UsageError,
 )
-from consolidate.model import COMMITTED, Progress, RowsWanted, RunReport, SourceCounts
+from consolidate.model import COMMITTED, COMMITTING, Progress, RowsWanted, RunReport, SourceCounts
 from consolidate.planning import SavedPlan
 from consolidate.postgres import check_server, connect
 from consolidate.preparation import PreparedSource, prepared
 from consolidate.reading import read_source
 from consolidate.report import document
+from consolidate.run_folder import unkept, writing
 from consolidate.staging import Staging
 from consolidate.target import schema
 from consolidate.transform import transform
@@ -110,11 +110,10 @@ class Execution:
             if repeated is None and report.exit_code == ExitCode.DONE and confirm is not None:
                 foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, {}))
                 if foreseen.exit_code != ExitCode.DONE or not confirm(foreseen):
-                    self._finish(foreseen, staged)
-                    return foreseen
+                    return self._finish(foreseen, staged)
             if repeated is None and report.exit_code == ExitCode.DONE:
                 report = self._reported(report, lambda: self._load(report, staged, staging, destination, None))
-            self._finish(report, staged)
+            report = self._finish(report, staged)
         self._tidy(report)
         return report
 
@@ -128,7 +127,9 @@ class Execution:
             found: dict[str, str] = {}
             if report.exit_code == ExitCode.DONE:
                 report = self._reported(report, lambda: self._foresee(report, staging, destination, found))
-            self._finish(report, staged)
+            report = self._finish(report, staged)
+            if output is not None:
+                staging.flush()
         if output is not None and report.exit_code == ExitCode.DONE:
             self._save(report, staged, found, output)
         if (
@@ -147,49 +148,37 @@ class Execution:
             project_digest=self.project.digest,
             mappings=planning.mapping_digests(self.sources),
         )
-        with opened(self.project) as destination:
-            _require_target(destination)
-            self._make_folder()
+        with opened(self.project) as destination, self._begun(destination, plan) as staging:
             staged = self._read_again(plan)
-            shutil.copyfile(plan.staging, self.folder / planning.STAGING)
-            with Staging.open(self.folder / planning.STAGING) as staging:
-                staging.lock_down()
-                self._keep(staged, staging)
-                report = self._judged(staging, destination, plan.sources, plan.roundings)
-                if report.exit_code == ExitCode.DONE:
-                    report = self._reported(report, lambda: self._load(report, staged, staging, destination, plan))
-                self._finish(report, staged)
+            staging.lock_down()
+            self._keep(staged, staging)
+            report = self._judged(staging, destination, plan.sources, plan.roundings)
+            if report.exit_code == ExitCode.DONE:
+                report = self._reported(report, lambda: self._load(report, staged, staging, destination, plan))
+            report = self._finish(report, staged)
         self._tidy(report)
         return report
 
     def _tidy(self, report: RunReport) -> None:
         """After a load the DuckDB file has no use: the rows are in the target, and as read in the evidence."""
         if report.status == "loaded":
-            (self.folder / planning.STAGING).unlink(missing_ok=True)
+            for name in (planning.STAGING, f"{planning.STAGING}.wal"):
+                (self.folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _begun(self, destination: Destination) -> Iterator[Staging]:
-        """The run's folder and its DuckDB file; both are gone again where there is nothing to report."""
+    def _begun(self, destination: Destination, plan: SavedPlan | None = None) -> Iterator[Staging]:
+        """The folder and the DuckDB file (a copy of the plan's); both are gone where there is nothing to report."""
         _require_target(destination)
-        self._make_folder()
         try:
+            with writing(self.folder):
+                self.folder.mkdir(parents=True)
+                if plan is not None:
+                    shutil.copyfile(plan.staging, self.folder / planning.STAGING)
             with Staging.open(self.folder / planning.STAGING) as staging:
                 yield staging
         except (UsageError, UnreachableError):
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True)
-        except OSError as error:
-            raise UnreachableError(
-                Problem(
-                    code="unwritable-folder",
-                    message=f"{self.folder} cannot be made: {error.strerror or error}",
-                    hint="consolidate keeps the files of its runs beside the project file; make that folder writable",
-                )
-            ) from None
 
     def _extracted(self, staging: Staging) -> list[StagedSource]:
         with self.clock.stage("extract"):
@@ -290,7 +279,8 @@ class Execution:
     ) -> RunReport:
         """The report as far as the sources decide it: exit code 4 where the rejects refuse the load."""
         rejects_file = self.folder / "rejects.jsonl"
-        quarantine.write_file(staging, rejects_file)
+        with writing(self.folder):
+            quarantine.write_file(staging, rejects_file)
         report = RunReport(
             command=self.command,
             run_id=self.run_id,
@@ -434,7 +424,8 @@ class Execution:
                 left = footprint.taken(connection, staging, found)
                 kept = {**document.run(report), **repeat.member(self._inputs(staged), left)}
                 ledger.finish(connection, record, result, report=_storable(document.text_of(kept)))
-        written = result.inserted + result.updated
+                written = result.inserted + result.updated
+                self.observe(Progress(stage=COMMITTING, subject=_WHAT, done=written, total=written))
         self.observe(Progress(stage=COMMITTED, subject=_WHAT, done=written, total=written))
         return replace(report, seconds=self.clock.shown)
 
@@ -445,7 +436,7 @@ class Execution:
             with self.clock.stage("extract"), Staging.open(aside) as staging:
                 staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
                 planning.require_same_sources(plan, planning.table_digests(staged))
-        except ConsolidateError:
+        except ConflictError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
         aside.unlink()
@@ -457,13 +448,21 @@ class Execution:
         for secret in self.project.connection_strings:
             text = text.replace(secret, "***")
         folder = self.folder / evidence.FOLDER
-        evidence.write_rules(folder, text, [source.source.mapping for source in self.sources])
-        if self.project.full_evidence:
-            for one in staged:
-                evidence.write_staged(staging, one, folder)
+        with writing(self.folder):
+            evidence.write_rules(folder, text, [source.source.mapping for source in self.sources])
+            if self.project.full_evidence:
+                for one in staged:
+                    evidence.write_staged(staging, one, folder)
 
-    def _finish(self, report: RunReport, staged: list[StagedSource]) -> None:
-        """Keep the report, and seal the evidence."""
+    def _finish(self, report: RunReport, staged: list[StagedSource]) -> RunReport:
+        """Keep the report, and seal the evidence; the report says so where that cannot be done."""
+        try:
+            self._seal(report, staged)
+        except OSError as error:
+            return unkept(report, self.folder, error)
+        return report
+
+    def _seal(self, report: RunReport, staged: list[StagedSource]) -> None:
         file = self.folder / "report.json"
         file.write_text(document.text_of(document.run(report)), encoding="utf-8")
         evidence.seal(
@@ -477,25 +476,27 @@ class Execution:
         )
 
     def _save(self, report: RunReport, staged: list[StagedSource], verdicts: dict[str, str], output: Path) -> None:
-        """Keep the plan in `output`."""
-        output.mkdir(parents=True, exist_ok=True)
-        for name in (planning.STAGING, "report.json", "rejects.jsonl"):
-            shutil.copyfile(self.folder / name, output / name)
-        planning.write(
-            SavedPlan(
-                folder=output,
-                run_id=self.run_id,
-                tool_version=version("consolidate"),
-                project_file=str(self.project.file),
-                project_digest=self.project.digest,
-                mappings=planning.mapping_digests(self.sources),
-                tables=planning.table_digests(staged),
-                verdicts=verdicts,
-                on_conflict=self.on_conflict,
-                sources=report.sources,
-                roundings=report.roundings,
+        """Keep the plan in `output`; an older plan there is none any more before it is touched."""
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
+            (output / planning.FILE).unlink(missing_ok=True)
+            for name in (planning.STAGING, "report.json", "rejects.jsonl"):
+                shutil.copyfile(self.folder / name, output / name)
+            planning.write(
+                SavedPlan(
+                    folder=output,
+                    run_id=self.run_id,
+                    tool_version=version("consolidate"),
+                    project_file=str(self.project.file),
+                    project_digest=self.project.digest,
+                    mappings=planning.mapping_digests(self.sources),
+                    tables=planning.table_digests(staged),
+                    verdicts=verdicts,
+                    on_conflict=self.on_conflict,
+                    sources=report.sources,
+                    roundings=report.roundings,
+                )
             )
-        )
 
 
 def _require_free(output: Path) -> None:

@@ -144,11 +144,15 @@ COMMITTED: Final = "commit"
 """The stage that is told once, when the rows of a run are in the target for good."""
 
 
+COMMITTING: Final = "committing"
+"""The stage that is told right before the commit: until `COMMITTED` nobody knows whether the rows are there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a stage is, told while it works. `total` is None where the store does not say how much there is."""
 
-    stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile" | COMMITTED
+    stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile" | COMMITTING | COMMITTED
     subject: str  # "momentum.trades" or "trading.trades"
     done: int
     total: int | None

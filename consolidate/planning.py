@@ -9,6 +9,7 @@ DIR/report.json  DIR/rejects.jsonl
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -86,6 +87,7 @@ def write(plan: SavedPlan) -> None:
     document = {
         "schema": SCHEMA,
         "run_id": plan.run_id,
+        "staging_sha256": _digest(plan.staging),
         "tool_version": plan.tool_version,
         "project_file": plan.project_file,
         "project_digest": plan.project_digest,
@@ -127,30 +129,48 @@ def _rounding(one: Rounding) -> list[object]:
 
 
 def read(folder: Path) -> SavedPlan:
-    """The plan in a folder. Raises `UsageError` where there is none, or where it is not whole."""
+    """The plan in a folder. Raises `UsageError` where there is none, or where it is not as it was saved."""
     try:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         document = None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or not (folder / STAGING).is_file():
-        raise UsageError(
-            Problem(
-                code="no-plan",
-                message=f"{folder} holds no whole plan",
-                hint="`consolidate plan -o DIR` saves one; give that folder to `apply`",
-            )
-        )
+        raise _no_plan("no-plan", f"{folder} holds no whole plan")
     found = cast("dict[str, Any]", document)
+    try:
+        plan = _plan(folder, found)
+        digest = str(found["staging_sha256"])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise _no_plan(
+            "no-plan", f"{folder / FILE} is no plan of this version: {type(error).__name__} {error}"
+        ) from None
+    if _digest(plan.staging) != digest:
+        raise _no_plan("plan-damaged", f"{plan.staging} is not as the plan saved it")
+    return plan
+
+
+def _no_plan(code: str, message: str) -> UsageError:
+    return UsageError(
+        Problem(code=code, message=message, hint="`consolidate plan -o DIR` saves one; give that folder to `apply`")
+    )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _plan(folder: Path, found: Mapping[str, Any]) -> SavedPlan:
     return SavedPlan(
         folder=folder,
         run_id=found["run_id"],
         tool_version=found["tool_version"],
         project_file=found["project_file"],
         project_digest=found["project_digest"],
-        mappings=found["mappings"],
-        tables=found["tables"],
-        verdicts=found["verdicts"],
-        on_conflict=found["on_conflict"],
+        mappings=dict(found["mappings"]),
+        tables=dict(found["tables"]),
+        verdicts=dict(found["verdicts"]),
+        on_conflict=str(found["on_conflict"]),
         sources=tuple(
             SourceCounts(
                 source=source,

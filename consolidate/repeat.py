@@ -41,6 +41,9 @@ MEMBER: Final = "repeat"
 _PARTS: Final = ("duckdb", "sqlalchemy", "pyarrow", "psycopg", "adbc-driver-sqlite", "polars", "tzdata", "pyyaml")
 """Of what makes rows besides our own code."""
 
+_DONE_ONCE: Final = ("rekeyed", "conflict_source")
+"""Notices of what a load did, which a repeat of it does not."""
+
 _LOADED: Final = "loaded"
 _REJECTS: Final = (
     ("#n", "bigint"),
@@ -101,7 +104,7 @@ class Earlier:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What the mappings had to say."""
-        return tuple(Notice(**_known(Notice, one)) for one in self.report["notices"])
+        return tuple(Notice(**_known(Notice, one)) for one in self.report["notices"] if one["code"] not in _DONE_ONCE)
 
     @property
     def document(self) -> dict[str, object]:

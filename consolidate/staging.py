@@ -147,8 +147,12 @@ class Staging:
         self.run("set enable_external_access = false")
         self.run("set lock_configuration = true")
 
+    def flush(self) -> None:
+        """Write everything to the file, or raise `UnreachableError`: closing it on a full disk says nothing."""
+        self.run("force checkpoint")
+
     def close(self) -> None:
-        """Write everything to the file and close it. May be called twice."""
+        """Close the file. What is in it then is sure only after `flush`. May be called twice."""
         with self._translated():
             self._connection.close()
 

@@ -67,9 +67,10 @@ def verify(
     """Prove a loaded run again: from its evidence, or from the sources (`from_sources`, or with digests alone).
 
     The evidence itself is proved first: one changed byte raises `UnreachableError`, as does a source that is not as the
-    run read it. Rows that later runs wrote are left out, and counted in a notice. `status` is "loaded" and the exit
-    code 0 where every row is as it was loaded; else "failed" and 5, with each differing row in `problems`: table, key,
-    columns, both values.
+    run read it. A run that left no evidence (its folder is gone, it died after the commit, the disk was full) is proved
+    from the sources as they are. Rows that later runs wrote are left out, and counted in a notice. `status` is "loaded"
+    and the exit code 0 where every row is as it was loaded; else "failed" and 5, with each differing row in `problems`:
+    table, key, columns, both values.
     """
     started = time.perf_counter()
     with opened(project) as destination, connect(destination.dsn, what=_WHAT) as connection:
@@ -119,7 +120,7 @@ def _basis(
     *,
     from_sources: bool,
 ) -> _Basis:
-    if not folder.is_dir():
+    if not folder.is_dir() or (from_sources and not evidence.is_there(folder)):
         return _from_sources(project, None, staging, observe)
     found = evidence.opened(folder)
     if from_sources or not found.full:
@@ -231,11 +232,11 @@ def _unproved(staging: Staging, table: str) -> list[tuple[int, str, str]]:
     """The candidates that the target does not equal: n, why, and the key of the row that they were loaded as."""
     proved = ", ".join(f"'{why}'" for why in _PROVED)
     rows = staging.rows(
-        f"select d.n, d.why, coalesce(d.target_key, min(h.target_key), '?') from {work('diff', table)} d"
+        f"select d.n, d.why, coalesce(d.former_key, d.target_key, min(h.target_key), '?') from {work('diff', table)} d"
         f' left join {LINEAGE} l on l."#n" = d.n and l.target_table = $1 left join {HELD_LINEAGE} h'
         " on h.target_table = l.target_table and h.source = l.source and h.source_table = l.source_table"
         f" and h.source_key = {STORED_KEY} where d.why not in ({proved})"
-        " group by d.n, d.why, d.target_key order by 3, 1",
+        " group by d.n, d.why, d.former_key, d.target_key order by 3, 1",
         [table],
     )
     return [(int(str(n)), str(why), str(key)) for n, why, key in rows]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import shutil
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +17,10 @@ from consolidate.errors import ExitCode, UnreachableError, UsageError
 from consolidate.postgres import connect
 from consolidate.target.contract import expected
 from consolidate.target.identity import identity
-from tests import projects
+from tests import projects, small
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from consolidate.model import RunReport
@@ -114,7 +117,9 @@ def test_a_deleted_row_is_named(tmp_path: Path, target_dsn: str) -> None:
 
 def test_one_changed_byte_of_evidence_is_noticed(tmp_path: Path, target_dsn: str) -> None:
     loaded = _loaded(tmp_path, target_dsn, "momentum")
-    files = sorted(file for file in (_run_folder(loaded) / "evidence").rglob("*") if file.name != "manifest.json")
+    folder = _run_folder(loaded) / "evidence"
+    files = sorted(folder.rglob("*"))
+    assert {file.suffix for file in files if file.is_file()} == {".json", ".jsonl", ".parquet", ".yaml"}
     for file in (one for one in files if one.is_file()):
         before = file.read_bytes()
         middle = len(before) // 2
@@ -124,7 +129,43 @@ def test_one_changed_byte_of_evidence_is_noticed(tmp_path: Path, target_dsn: str
             pipeline.verify(loaded)
         assert str(file) in str(raised.value)
         file.write_bytes(before)
+    (folder / "staged" / "momentum" / "0.parquet").rename(tmp_path / "0.parquet")
+    (folder / "mappings" / "0" / "mapping" / "other.yaml").write_text("from: x\n", encoding="utf-8")
+    with pytest.raises(UnreachableError) as raised:
+        pipeline.verify(loaded)
+    assert [problem.code for problem in raised.value.problems] == ["evidence-missing", "evidence-added"]
+    (tmp_path / "0.parquet").rename(folder / "staged" / "momentum" / "0.parquet")
+    (folder / "mappings" / "0" / "mapping" / "other.yaml").unlink()
     assert pipeline.verify(loaded).exit_code == ExitCode.DONE
+
+
+FORGERIES: tuple[Callable[[dict[str, Any]], object], ...] = (
+    lambda manifest: manifest.update(sources=None),
+    lambda manifest: manifest["sources"][0].pop("tables"),
+    lambda manifest: manifest["sources"][0]["tables"][0].update(columns=[["id"]]),
+    lambda manifest: manifest["sources"][0].update(source="../../.."),
+    lambda manifest: manifest["sources"][0].update(kind="oracle"),
+    lambda manifest: manifest["files"].append({"name": "../../../consolidate.yaml", "sha256": "", "bytes": 1}),
+    lambda manifest: manifest["files"].append("x"),
+)
+
+
+def test_a_manifest_of_a_stranger_is_refused_and_leads_nowhere(tmp_path: Path, target_dsn: str) -> None:
+    loaded = project.load(small.build(tmp_path), {"TARGET": target_dsn})
+    assert pipeline.run(loaded).status == "loaded"
+    file = _run_folder(loaded) / "evidence" / "manifest.json"
+    sealed = file.read_text(encoding="utf-8")
+    for forge in FORGERIES:
+        manifest = json.loads(sealed)
+        forge(manifest)
+        del manifest["sha256"]
+        digest = hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+        file.write_text(json.dumps(manifest | {"sha256": digest}), encoding="utf-8")
+        with pytest.raises(UnreachableError, match="is no manifest that consolidate wrote"):
+            pipeline.verify(loaded)
+    file.write_text(sealed.replace('"momentum', '"momentun').replace('"small', '"smalk'), encoding="utf-8")
+    with pytest.raises(UnreachableError, match=r"manifest\.json is not as it was sealed"):
+        pipeline.verify(loaded)
 
 
 def test_evidence_that_is_not_whole_is_refused(tmp_path: Path, target_dsn: str) -> None:

@@ -133,7 +133,8 @@ def _called(terminal: Terminal, call: Callable[[], object]) -> int:
         problem = Problem(
             code="system-error",
             message=f"the system refuses{place}: {error.strerror or error}",
-            hint="check that the path exists, that you may write there, and that the disk is not full",
+            hint="check that the path exists, that you may write there, and that the disk is not full"
+            f"{terminal.aftermath}",
         )
         return terminal.fail([problem], ExitCode.UNREACHABLE)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever comes here is a bug, and is told as one
@@ -153,7 +154,7 @@ def _bug(terminal: Terminal, error: Exception) -> int:
     problem = Problem(
         code="bug",
         message=f"this is a bug in consolidate: {terminal.masked(said, every=True)}",
-        hint="`consolidate --traceback …` shows where; please report it",
+        hint=f"`consolidate --traceback …` shows where; please report it{terminal.aftermath}",
     )
     code = terminal.fail([problem], ExitCode.BUG)
     if terminal.show_traceback:

@@ -38,6 +38,7 @@ class Terminal:
         self._json: str | None = None
         self._quiet = False
         self._project: Project | None = None
+        self._committing = False
         self._committed = False
         self._files = ReportFiles()
 
@@ -79,14 +80,16 @@ class Terminal:
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """What stages tell their progress to: standard error, if that is a terminal."""
         from consolidate.cli import progress
-        from consolidate.model import COMMITTED
+        from consolidate.model import COMMITTED, COMMITTING
 
         watched = not self._quiet and sys.stderr.isatty()
         with progress.shown(_console(sys.stderr) if watched else None) as show:
 
             def observe(told: Progress) -> None:
+                self._committing = self._committing or told.stage == COMMITTING
                 self._committed = self._committed or told.stage == COMMITTED
-                show(told)
+                if told.stage != COMMITTING:
+                    show(told)
 
             yield observe
 
@@ -146,19 +149,28 @@ class Terminal:
             self._write_failure(exit_code, printed)
         return int(exit_code)
 
+    @property
+    def aftermath(self) -> str:
+        """What an error that nobody foresaw means for the target, as the end of a hint; "" before the commit."""
+        if self._committed:
+            return "; the load had ended before: its rows are in the target, proven and in the ledger"
+        return "; that was at the commit, so the run may be there or not" if self._committing else ""
+
     def interrupted(self) -> None:
         """Say that a person ended the command, and what that means for the target."""
         if self.reported:
             self.complain("interrupted")
             return
         text = "interrupted; nothing was loaded"
+        if self._committing:
+            text = "interrupted at the commit, so the run may be there or not; the same command again tells"
         if self._committed:
             text = "interrupted after the load, which is in the target; the same command again tells what is there"
         self.complain(text)
         from consolidate.report import document
 
         self._write(document.failure(self._command, ExitCode.INTERRUPTED, [text]))
-        if not self._committed:
+        if not self._committing:
             self._write_failure(ExitCode.INTERRUPTED, [text])
 
     def complain(self, text: str, *, dim: bool = False) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consolidate.errors import COMMIT_UNKNOWN
 from consolidate.report import summary
 from consolidate.report.cells import count, rows, safe
 from consolidate.report.details import details
@@ -127,6 +128,8 @@ def conclusion(report: RunReport) -> str:
             return f"planned: {rows(insert, 'insert')}, {rows(update, 'update')}; nothing was written"
         case "refused":
             return f"refused: {_reason(report)}; nothing was loaded"
+        case _ if any(problem.startswith(f"error[{COMMIT_UNKNOWN}]") for problem in report.problems):
+            return f"unknown: {_reason(report)}"
         case _:
             return f"failed: {_reason(report)}; nothing was loaded"
 
@@ -144,8 +147,10 @@ def _loaded(report: RunReport) -> str:
     if written == 0:
         unchanged = rows(sum(counts.unchanged for counts in report.targets))
         there = f"all that {sources} hold is in {report.target} already"
-        return f"nothing new: {unchanged} unchanged; {there} (checked {took})"
-    return f"loaded {rows(written)} of {sources} into {report.target} {took}"
+        kept = "" if report.exit_code == 0 else "; but not all files of the run could be written"
+        return f"nothing new: {unchanged} unchanged; {there} (checked {took}){kept}"
+    kept = "" if report.exit_code == 0 else "; but not all of its files could be written"
+    return f"loaded {rows(written)} of {sources} into {report.target} {took}{kept}"
 
 
 def _reason(report: RunReport) -> str:

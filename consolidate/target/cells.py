@@ -95,7 +95,8 @@ def _rows(
 ) -> Iterator[ChangedRow]:
     table = next(one for one in expected().tables if one.name == name)
     natural = [f"cast(c.{quoted(key)} as varchar)" for key in identity(table).key]
-    key = f"coalesce(d.target_key, concat_ws('|', {', '.join(natural)}))" if natural else "d.target_key"
+    there = "coalesce(d.former_key, d.target_key)"
+    key = f"coalesce({there}, concat_ws('|', {', '.join(natural)}))" if natural else there
     rows = staging.rows(
         f'select d.n, d.bot, {key}, d.why from {work("diff", name)} d join {candidates(name)} c on c."#n" = d.n'
         " where d.action = ? and (? is null or d.bot = ?) order by d.n limit ?",

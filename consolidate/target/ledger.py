@@ -38,7 +38,7 @@ _OF_ROWS_THAT_ARE_THERE: Final = (
 _EQUALS_CANDIDATE: Final = "(d.action <> 'unchanged' or d.why = 'equal')"
 """Of the others, lineage says what it said before; nothing, where no run of these sources loaded the row."""
 _SAME_LINEAGE: Final = (
-    "o.target_table = l.target_table and o.target_key = d.target_key and o.source = l.source"
+    "o.target_table = l.target_table and o.target_key = coalesce(d.former_key, d.target_key) and o.source = l.source"
     f" and o.source_table = l.source_table and o.source_key = {STORED_KEY}"
 )
 

@@ -17,7 +17,7 @@ from consolidate.staging import literal, quoted
 from consolidate.target import ledger
 from consolidate.target.contract import expected
 from consolidate.target.fingerprint import fill_hashes
-from consolidate.target.identity import identity
+from consolidate.target.identity import Known, identity
 from consolidate.target.rebuild import rebuilt
 from consolidate.target.stream import copy_in, copy_out
 
@@ -97,7 +97,7 @@ def _choose(connection: Connection, staging: Staging, table: TableContract, diff
     """Create `work."loaded <table>"`, with the ids of the rows to come."""
     judged, serial = work("diff", table.name), identity(table).serial
     if serial is None or not diff.insert:
-        chosen = f"select n, action, why, target_key from {judged} where action in ('insert', 'update')"
+        chosen = f"select n, action, why, target_key, former_key from {judged} where action in ('insert', 'update')"
     else:
         ids = work("ids", table.name)
         copy_out(
@@ -108,14 +108,14 @@ def _choose(connection: Connection, staging: Staging, table: TableContract, diff
             (("id", "bigint"),),
         )
         chosen = f"""
-            select d.n, d.action, d.why, coalesce(d.target_key, cast(i.id as varchar)) as target_key
+            select d.n, d.action, d.why, coalesce(d.target_key, cast(i.id as varchar)) as target_key, d.former_key
             from (
-                select n, action, why, target_key, row_number() over (order by n) as place
+                select n, action, why, target_key, former_key, row_number() over (order by n) as place
                 from {judged} where action = 'insert'
             ) d
             join (select id, row_number() over (order by id) as place from {ids}) i using (place)
             union all
-            select n, action, why, target_key from {judged} where action = 'update'
+            select n, action, why, target_key, former_key from {judged} where action = 'update'
         """
     staging.run(f"create or replace table {work('loaded', table.name)} as {chosen}")
 
@@ -160,7 +160,7 @@ def _update(
         f' null::uuid as "#sent", {name_list(wanted, "t")} from {unified(table.name)} t with no data'.encode()
     )
     cells = [
-        copy_cell("d.target_key", escape=True),
+        copy_cell("coalesce(d.former_key, d.target_key)", escape=True),
         copy_cell("cast(h.row_hash as varchar)", escape=False),
         copy_cell("cast(h.sent_hash as varchar)", escape=False),
         *candidate_cells(wanted, "c"),
@@ -190,19 +190,25 @@ def _keep_former(connection: Connection, table: TableContract, run: RunRecord) -
     """
     key = quoted(identity(table).target_key)
     former = f"to_jsonb(t) as row, {_json_nulls(table)} as json_nulls"
+    new_key = f"c.{key}::text" if identity(table).known is Known.BY_TEXT_ID else 'c."#key"::text'
     found = f'pg_temp.changed c left join {unified(table.name)} t on t.{key} = c."#key"'
     connection.execute(
         f"""
         update audit.migration_lineage l
         set previous = jsonb_build_object(
-                'row', f.row, 'json_nulls', f.json_nulls, 'run_id', l.run_id, 'first_run_id', l.first_run_id,
+                'row', f.row, 'json_nulls', f.json_nulls, 'target_key', nullif(l.target_key, f.new_key),
+                'run_id', l.run_id, 'first_run_id', l.first_run_id,
                 'row_hash', l.row_hash, 'sent_hash', l.sent_hash, 'source_hash', l.source_hash, 'outcome', l.outcome,
                 'residual', l.residual, 'previous', l.previous),
+            target_key = f.new_key,
             run_id = %s,
             first_run_id = coalesce(l.first_run_id, l.run_id),
             row_hash = f.hash,
             sent_hash = f.sent
-        from (select c."#key"::text as key, c."#hash" as hash, c."#sent" as sent, {former} from {found}) f
+        from (
+            select c."#key"::text as key, {new_key} as new_key, c."#hash" as hash, c."#sent" as sent, {former}
+            from {found}
+        ) f
         where l.target_table = {literal(table.name)} and l.target_key = f.key
             and (l.row_hash is not null or not exists (
                 select from audit.migration_lineage o

@@ -185,9 +185,10 @@ def _table(connection: Connection, table: TableContract) -> RolledBackTable:
         f" where {of_table} and u.action = 'restore' and {_same_key(table)}".encode()
     ).rowcount
     there = f"t.{quoted(identity(table).target_key)} is not null"
+    before = "coalesce(u.former ->> 'target_key', u.target_key)"
     wrong = _count(
         connection,
-        f"select count(*) from pg_temp.undone u left join {name} t on {_same_key(table)} where {of_table} and"
+        f"select count(*) from pg_temp.undone u left join {name} t on {_same_key(table, before)} where {of_table} and"
         f" ((u.action = 'remove' and {there})"
         " or (u.action = 'restore' and to_jsonb(t)::text is distinct from (u.former -> 'row')::text))",
     )
@@ -235,11 +236,11 @@ def _with_bots() -> tuple[TableContract, ...]:
     return tuple(table for table in expected().tables if table.column("bot_id") is not None)
 
 
-def _same_key(table: TableContract) -> str:
+def _same_key(table: TableContract, named: str = "u.target_key") -> str:
     """SQL: target row `t` is the one that `u` of `pg_temp.undone` names. Written so that an index of `t` serves."""
     key = next(column for column in table.columns if column.name == identity(table).target_key)
     # The cast is lazy, so keys of other tables never meet it.
-    cast = f"case when u.target_table = {literal(table.name)} then u.target_key::{key.type} end"
+    cast = f"case when u.target_table = {literal(table.name)} then ({named})::{key.type} end"
     return f"t.{quoted(key.name)} = {cast}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import psycopg
 
 from consolidate.bundled import statement
-from consolidate.errors import ConflictError, ConsolidateError, Problem, UnreachableError
+from consolidate.errors import COMMIT_UNKNOWN, ConflictError, ConsolidateError, Problem, UnreachableError
 from consolidate.postgres import failure, masked
 from consolidate.target import ledger, schema
 
@@ -25,6 +25,9 @@ Connection: TypeAlias = "psycopg.Connection[TupleRow]"
 _NAME_LIMIT: Final = 63
 _CHANGED_MEANWHILE: Final = ("40001", "40P01", "23505", "23503")
 """Serialization failure, deadlock, unique violation, foreign key violation: another session wrote the same rows."""
+
+_CUT: Final = ("08", "57P")
+"""Connection lost, server ended: at the commit the client cannot know whether it was done."""
 
 
 @contextmanager
@@ -197,10 +200,10 @@ def _failure(error: psycopg.Error, dsn: str, *, at_commit: bool) -> ConsolidateE
                 hint="nothing was changed; run the command again",
             )
         )
-    if at_commit and error.sqlstate is None:
+    if at_commit and (error.sqlstate or "08").startswith(_CUT):
         return UnreachableError(
             Problem(
-                code="commit-unknown",
+                code=COMMIT_UNKNOWN,
                 message=f"{general.problems[0].message}; that was at the commit, so the run may be there or not",
                 hint="run the command again: if the run is there it changes nothing, else it loads it",
             )

@@ -4,6 +4,7 @@
 -- Lock:    row locks on lineage.
 update audit.migration_lineage l
 set
+    target_key = coalesce(l.previous ->> 'target_key', l.target_key),
     run_id = l.previous ->> 'run_id',
     first_run_id = l.previous ->> 'first_run_id',
     row_hash = (l.previous ->> 'row_hash')::uuid,
