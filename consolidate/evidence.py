@@ -15,15 +15,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from consolidate.bundled import folder as bundled
 from consolidate.errors import Problem, UnreachableError
 from consolidate.extract.staged import relation_of
+from consolidate.mapping.made_bots import BotConfiguration, MadeBot, MadeBots
 from consolidate.model import SourceKind, StagedColumn, StagedSource, StagedTable
-from consolidate.transform.bots import BotConfiguration, BotRow
+from consolidate.transform.bots import BotRow
 from consolidate.transform.source import Routing
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Rules:
     time_zone: str | None
     routing: Routing
     bots: tuple[BotRow, ...]
+    made: MadeBots = field(default_factory=MadeBots)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,23 @@ def _source(source: StagedSource) -> dict[str, object]:
 def _rules(rules: Rules) -> dict[str, object]:
     return {
         "time_zone": rules.time_zone,
-        "routing": {"default": rules.routing.default, "routes": rules.routing.routes},
+        "routing": {
+            "default": rules.routing.default,
+            "routes": rules.routing.routes,
+            "default_key": rules.routing.default_key,
+        },
+        "made": {
+            "defaults": rules.made.defaults,
+            "by_key": [
+                {
+                    "key": bot.key,
+                    "id": bot.id,
+                    "attributes": bot.attributes,
+                    "configurations": [[one.key, one.value, one.type] for one in bot.configurations],
+                }
+                for bot in rules.made.by_key
+            ],
+        },
         "bots": [
             {
                 "id": bot.id,
@@ -177,20 +195,44 @@ def _read_rules(document: dict[str, Any]) -> Rules:
     return Rules(
         time_zone=document["time_zone"],
         routing=Routing(
-            default=routing["default"], routes=tuple((str(route), str(bot)) for route, bot in routing["routes"])
+            default=routing["default"],
+            routes=tuple((str(route), str(bot)) for route, bot in routing["routes"]),
+            default_key=routing.get("default_key"),
         ),
+        made=_read_made(document.get("made", {"defaults": [], "by_key": []})),
         bots=tuple(
             BotRow(
                 id=bot["id"],
                 source=document["source"],
-                attributes=tuple((str(name), value) for name, value in bot["attributes"]),
-                configurations=tuple(
-                    BotConfiguration(key=key, value=value, type=kind) for key, value, kind in bot["configurations"]
-                ),
+                attributes=_pairs(bot["attributes"]),
+                configurations=_configurations(bot["configurations"]),
             )
             for bot in document["bots"]
         ),
     )
+
+
+def _read_made(document: dict[str, Any]) -> MadeBots:
+    return MadeBots(
+        defaults=_pairs(document["defaults"]),
+        by_key=tuple(
+            MadeBot(
+                key=one["key"],
+                id=one["id"],
+                attributes=_pairs(one["attributes"]),
+                configurations=_configurations(one["configurations"]),
+            )
+            for one in document["by_key"]
+        ),
+    )
+
+
+def _pairs(listed: list[list[Any]]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((str(name), value) for name, value in listed)
+
+
+def _configurations(listed: list[list[Any]]) -> tuple[BotConfiguration, ...]:
+    return tuple(BotConfiguration(key=key, value=value, type=kind) for key, value, kind in listed)
 
 
 def _digest(file: Path) -> str:

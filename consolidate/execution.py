@@ -32,7 +32,7 @@ from consolidate.report import document
 from consolidate.run_folder import unkept, writing
 from consolidate.staging import Staging
 from consolidate.target import schema
-from consolidate.transform import transform
+from consolidate.transform import made_bots, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,7 +231,7 @@ class Execution:
                 return report
             for stage in ("transform", "load", "reconcile"):
                 self.clock.seconds.setdefault(stage, 0.0)
-            money = reconcile.money(connection, self._bots)
+            money = reconcile.money(connection, found.bots)
             loaded = replace(
                 report,
                 status="loaded",
@@ -267,7 +267,10 @@ class Execution:
 
     def _rules(self) -> list[evidence.Rules]:
         return [
-            evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots) for one in self.sources
+            evidence.Rules(
+                time_zone=one.source.time_zone, routing=one.routing, bots=one.bots, made=one.compiled.made
+            )
+            for one in self.sources
         ]
 
     def _judged(
@@ -339,7 +342,7 @@ class Execution:
 
     def _told(self, report: RunReport, staging: Staging, connection: Connection | None, found: DiffReport) -> RunReport:
         """The report with all that the comparison tells; kept, so that a later end of the run still tells it."""
-        before, after = outlook.money(staging, connection, found, self._bots)
+        before, after = outlook.money(staging, connection, found, made_bots(staging))
         report = replace(
             report,
             targets=found.counts,
@@ -363,7 +366,10 @@ class Execution:
         return report
 
     @property
-    def _bots(self) -> list[str]:
+    def _bots(self) -> list[str] | None:
+        """The ids of the bots; None where rows become bots, whose ids nobody knows before they are read."""
+        if any(source.system.bots_table is not None for source in self.sources):
+            return None
         return [bot.id for source in self.sources for bot in source.bots]
 
     def _compared(self, staging: Staging, connection: Connection) -> DiffReport:
@@ -415,7 +421,7 @@ class Execution:
                     report,
                     status="loaded",
                     controls=proof.controls,
-                    money=reconcile.money(connection, self._bots),
+                    money=reconcile.money(connection, made_bots(staging)),
                     seconds=self.clock.shown,
                 )
                 if result.inserted or result.updated:

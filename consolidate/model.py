@@ -114,6 +114,7 @@ class RejectCode(StrEnum):
     SKIPPED_TIME = "skipped_time"
     UNMAPPED_VALUE = "unmapped_value"
     UNKNOWN_BOT = "unknown_bot"
+    DUPLICATE_BOT = "duplicate_bot"
     MISSING_VALUE = "missing_value"
     INEXACT = "inexact"
     OUT_OF_RANGE = "out_of_range"

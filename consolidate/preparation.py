@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Final
 from consolidate.errors import Problem, UsageError
 from consolidate.mapping import load
 from consolidate.mapping.compiled import CompiledSystem, compile_system
+from consolidate.mapping.made_bots import BOTS, BotConfiguration, MadeBot, MadeBots
 from consolidate.mapping.yaml import Problems
 from consolidate.model import ExtractRequest, SourceKind
-from consolidate.transform import BotConfiguration, BotRow, Routing, TransformSource
+from consolidate.target.contract import expected
+from consolidate.transform import BotRow, Routing, TransformSource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consolidate.mapping.language import SystemMapping
+    from consolidate.mapping.language import SystemMapping, TableMapping
     from consolidate.model import StagedSource
-    from consolidate.project import Bot, Project, ProjectSource
+    from consolidate.project import Bot, Configuration, Project, ProjectSource
 
 _REQUIRED: Final = ("bot_name", "bot_type", "strategy_name", "deployment_mode", "initial_capital")
 _LONGEST_ID: Final = 100
@@ -81,7 +83,8 @@ def examined(project: Project) -> tuple[tuple[PreparedSource, ...], tuple[Proble
 
 def _source(source: ProjectSource, system: SystemMapping, problems: Problems) -> PreparedSource:
     _check_store(source, system, problems)
-    compiled = compile_system(system, zone=source.time_zone, problems=problems)
+    made = _made(source, system, problems)
+    compiled = compile_system(system, zone=source.time_zone, problems=problems, made=made)
     return PreparedSource(
         source=source,
         compiled=compiled,
@@ -108,8 +111,8 @@ def _check_store(source: ProjectSource, system: SystemMapping, problems: Problem
 
 def _routing(source: ProjectSource, system: SystemMapping, problems: Problems) -> Routing:
     """Whose rows are whose. A value of the routing column is compared without blanks around and in any letter case."""
-    routed = [table.table for table in system.tables if table.bot_column is not None]
-    unrouted = [table.table for table in system.tables if table.bot_column is None]
+    routed = [table.table for table in system.tables if table.owner is not None and system.owning_table(table) is None]
+    unrouted = [table.table for table in system.tables if _needs_default(table)]
     routes = tuple((bot.route.strip().upper(), bot.id) for bot in source.bots if bot.route is not None)
     if routed and not routes:
         problems.add(
@@ -121,14 +124,63 @@ def _routing(source: ProjectSource, system: SystemMapping, problems: Problems) -
     default = next((bot for bot in source.bots if bot.default), None)
     if default is None and len(source.bots) == 1:
         default = source.bots[0]
-    if default is None and unrouted and source.bots:
+    rows = () if source.row_bots is None else source.row_bots.by_key
+    default_key = next((row.key for row in rows if row.default), None)
+    if default is None and default_key is None and unrouted and source.row_bots is not None:
+        problems.add(
+            "missing-key",
+            f"source {source.name!r} needs a bot for the rows of {', '.join(unrouted)} that do not say whose they are",
+            source.location,
+            "give them a bot of their own, `bot: {id: …}`, or mark one under `bots` with `default: true`",
+        )
+    elif default is None and default_key is None and unrouted and source.bots:
         problems.add(
             "missing-key",
             f"source {source.name!r} has several bots, and the rows of {', '.join(unrouted)} do not say whose they are",
             source.location,
             "mark the bot that they belong to with `default: true`",
         )
-    return Routing(default="" if default is None else default.id, routes=routes)
+    return Routing(default="" if default is None else default.id, routes=routes, default_key=default_key)
+
+
+def _needs_default(table: TableMapping) -> bool:
+    """Whether rows of the table belong to a bot, and all or some of them do not say to which."""
+    if table.makes_bots or (table.owner is not None and not table.owner.default):
+        return False
+    contracts = (expected().table(block.target) for block in table.blocks)
+    return any(one is not None and one.column("bot_id") is not None for one in contracts)
+
+
+def _made(source: ProjectSource, system: SystemMapping, problems: Problems) -> MadeBots | None:
+    """What is said of the bots that rows become; None where no rows do."""
+    table, said = system.bots_table, source.row_bots
+    if table is None or said is None:
+        return None
+    defaults = {attribute.name: attribute.value for attribute in system.bot}
+    defaults.update({attribute.name: attribute.value for attribute in said.attributes})
+    ruled = {cell.column for block in table.blocks if block.target == BOTS for cell in block.cells}
+    singly = {attribute.name for one in said.by_key for attribute in one.attributes}
+    for name in _REQUIRED:
+        if defaults.get(name) is None and name not in ruled | singly:
+            message = f"nothing says the {name!r} of the bots of source {source.name!r}"
+            hint = f"add `each_bot: {{{name}: …}}` to the source, or say it of single ones under `bots`"
+            problems.add("missing-key", message, source.location, hint)
+    return MadeBots(
+        defaults=tuple(defaults.items()),
+        by_key=tuple(
+            MadeBot(
+                key=one.key,
+                id=one.id,
+                attributes=tuple((attribute.name, attribute.value) for attribute in one.attributes),
+                configurations=_configurations(one.configurations),
+            )
+            for one in said.by_key
+        ),
+    )
+
+
+def _configurations(listed: tuple[Configuration, ...]) -> tuple[BotConfiguration, ...]:
+    return tuple(BotConfiguration(key=one.key, value=one.value_json, type=one.type) for one in listed)
 
 
 def _bot(source: ProjectSource, system: SystemMapping, bot: Bot, problems: Problems) -> BotRow:
@@ -149,7 +201,5 @@ def _bot(source: ProjectSource, system: SystemMapping, bot: Bot, problems: Probl
         id=bot.id,
         source=source.name,
         attributes=tuple(attributes.items()),
-        configurations=tuple(
-            BotConfiguration(key=one.key, value=one.value_json, type=one.type) for one in bot.configurations
-        ),
+        configurations=_configurations(bot.configurations),
     )

@@ -17,20 +17,32 @@ from consolidate.bundled import folder as bundled_folder
 from consolidate.errors import Location, Problem, UsageError
 from consolidate.mapping import yaml
 from consolidate.model import RejectCode
-from consolidate.project_bots import Attribute, Bot, Configuration, read_bots
+from consolidate.project_bots import Attribute, Bot, Configuration, RowBot, RowBots, bots_of
 from consolidate.project_values import Reading, Text, passwords, shortened, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Attribute", "Bot", "Configuration", "Examined", "Project", "ProjectSource", "examine", "load", "read_root"]
+__all__ = [
+    "Attribute",
+    "Bot",
+    "Configuration",
+    "Examined",
+    "Project",
+    "ProjectSource",
+    "RowBot",
+    "RowBots",
+    "examine",
+    "load",
+    "read_root",
+]
 
 DEFAULT_FILE: Final = "consolidate.yaml"
 VERSION: Final = "1"
 
 _KEYS: Final = ("version", "target", "sources", "limits", "evidence")
 _EVIDENCE: Final = ("full", "digests")
-_SOURCE_KEYS: Final = ("mapping", "dsn", "path", "schema", "time_zone", "bot", "bots")
+_SOURCE_KEYS: Final = ("mapping", "dsn", "path", "schema", "time_zone", "bot", "bots", "each_bot")
 _SOURCE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _URI: Final = re.compile(r"postgres(ql)?://")
 _EMBEDDED: Final = re.compile(r"embedded:[a-z_][a-z0-9_]{0,62}")  # a database of the embedded server, as a source
@@ -45,7 +57,8 @@ _LONGEST_SCHEMA: Final = 63
 class ProjectSource:
     """One legacy store. `mapping` is a folder that exists; `path` is absolute and may be a folder, a file or a glob.
 
-    Exactly one of `dsn` and `path` is there. `time_zone` is the IANA name of a zone that exists.
+    Exactly one of `dsn` and `path` is there. `time_zone` is the IANA name of a zone that exists. `row_bots`: the
+    mapping makes bots of rows, and `bots` is at most the one for rows that do not say whose they are.
     """
 
     name: str
@@ -55,6 +68,7 @@ class ProjectSource:
     schema: str | None = None
     time_zone: str | None = None
     bots: tuple[Bot, ...]
+    row_bots: RowBots | None = None
     location: Location
 
 
@@ -267,8 +281,8 @@ def _source(entry: yaml.Entry, node: yaml.Mapping, places: _Places, reading: Rea
     dsn, path = _store(node, what, places, reading)
     schema = _schema(node, what, reading)
     time_zone = _time_zone(node, what, reading)
-    bots = read_bots(node, what, reading)
-    if mapping is None or not bots:
+    bots, row_bots = bots_of(mapping, node, what, reading)
+    if mapping is None or not (bots or row_bots):
         return None
     return ProjectSource(
         name=entry.key,
@@ -278,6 +292,7 @@ def _source(entry: yaml.Entry, node: yaml.Mapping, places: _Places, reading: Rea
         schema=schema,
         time_zone=time_zone,
         bots=bots,
+        row_bots=row_bots,
         location=entry.location,
     )
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from consolidate.mapping import yaml
+from consolidate.mapping.made_bots import makes_bots
 from consolidate.project_values import Reading, Text, boolean, decimal, document, shortened, whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from consolidate.errors import Location
 
 LONGEST_BOT_ID: Final = 50
@@ -79,6 +82,96 @@ class Bot:
     shown_id: str = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBot:
+    """What the project file says of the bot that the row with this key becomes.
+
+    `id` None: the row says it. `default`: rows that do not say whose they are belong to this bot.
+    """
+
+    key: str
+    id: str | None
+    default: bool
+    attributes: tuple[Attribute, ...]
+    configurations: tuple[Configuration, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBots:
+    """What the project file says of the bots that rows become: `attributes` where a row has none; of single ones."""
+
+    attributes: tuple[Attribute, ...] = ()
+    by_key: tuple[RowBot, ...] = ()
+
+
+def bots_of(
+    mapping: Path | None, node: yaml.Mapping, what: str, reading: Reading
+) -> tuple[tuple[Bot, ...], RowBots | None]:
+    """The bots that the file lists for a source, and what it says of those that rows become (None: none do)."""
+    if mapping is not None and makes_bots(mapping):
+        return read_row_bots(node, what, reading)
+    each = node.get("each_bot")
+    if each is not None:
+        hint = "write it with each bot, under `bot` or `bots`"
+        reading.wrong("unknown-key", f"{what} has `each_bot`, and its mapping makes no bots", each.location, hint)
+    return read_bots(node, what, reading), None
+
+
+def read_row_bots(source: yaml.Mapping, what: str, reading: Reading) -> tuple[tuple[Bot, ...], RowBots]:
+    """The bots of a source whose mapping makes them of rows: a bot of its own, under `bot`, and what is said of rows.
+
+    All of it may be missing: the rows may say everything.
+    """
+    bots: tuple[Bot, ...] = ()
+    one, each = source.get("bot"), source.get("each_bot")
+    if one is not None:
+        fields = reading.fields(one, f"bot of {what}", f"write `{_FORM}`, or leave `bot` out")
+        bot = None if fields is None else _bot(fields, None, f"bot of {what}", reading)
+        bots = () if bot is None else (bot,)
+    shared: tuple[Attribute, ...] = ()
+    if each is not None:
+        fields = reading.fields(each, f"each_bot of {what}", "write `{deployment_mode: demo, initial_capital: …}`")
+        if fields is not None:
+            yaml.known_keys(fields, _ATTRIBUTES, f"each_bot of {what}", reading.problems)
+            shared = _attributes(fields, f"each_bot of {what}", reading)
+    by_key = _row_bots(source.get("bots"), what, reading)
+    defaults = [f"`bot` in line {bot.location.line}" for bot in bots]
+    for row in by_key:
+        if row.default and defaults:
+            hint = "rows that do not say whose they are belong to one bot: leave it at one of them"
+            reading.wrong("second-default", f"{what} has a default bot already: {defaults[0]}", row.location, hint)
+        if row.default:
+            defaults.append(f"the one in line {row.location.line}")
+    return bots, RowBots(attributes=shared, by_key=by_key)
+
+
+def _row_bots(node: yaml.Node | None, what: str, reading: Reading) -> tuple[RowBot, ...]:
+    hint = "write `key of a row: {deployment_mode: live}`"
+    rows = None if node is None else reading.fields(node, f"bots of {what}", hint)
+    found = []
+    for entry in rows or ():
+        name = f"bot {shortened(entry.key)} of {what}"
+        fields = reading.fields(entry.value, name, "write `{deployment_mode: live}`")
+        if fields is None:
+            continue
+        yaml.known_keys(fields, ("id", "default", *_ATTRIBUTES, "configurations"), name, reading.problems)
+        identity = None if fields.get("id") is None else reading.required(fields, "id", name)
+        usable = identity is not None and _usable(identity, name, reading)
+        default = boolean(reading.text(fields.get("default"), f"default of {name}"), f"default of {name}", reading)
+        found.append(
+            RowBot(
+                key=entry.key,
+                id=identity.value if identity is not None and usable else None,
+                default=bool(default),
+                attributes=_attributes(fields, name, reading),
+                configurations=_configurations(fields.get("configurations"), name, reading),
+                location=entry.location,
+            )
+        )
+    return tuple(found)
+
+
 def read_bots(source: yaml.Mapping, what: str, reading: Reading) -> tuple[Bot, ...]:
     """The bots of a source, under `bot` or `bots`; those that can be had, with problems for the rest."""
     one, many = source.get("bot"), source.get("bots")
@@ -129,11 +222,7 @@ def _bot(node: yaml.Mapping, route: str | None, what: str, reading: Reading) -> 
     for name in _REQUIRED:
         if node.get(name) is None:
             reading.wrong("missing-key", f"{what} needs {name!r}", node.location, f"add `{name}: …`")
-    attributes = [
-        attribute
-        for entry in node
-        if entry.key in _ATTRIBUTES and (attribute := _attribute(entry, what, reading)) is not None
-    ]
+    attributes = list(_attributes(node, what, reading))
     had = {attribute.name for attribute in attributes}
     attributes += [
         Attribute(name=name, value="", location=node.location)  # its problem is told; it is not missing besides
@@ -152,6 +241,12 @@ def _bot(node: yaml.Mapping, route: str | None, what: str, reading: Reading) -> 
         location=identity.location,
         shown_id=identity.shown,
     )
+
+
+def _attributes(node: yaml.Mapping, what: str, reading: Reading) -> tuple[Attribute, ...]:
+    """The columns of trading.bots that the map sets, those that are wrong left out with their problems told."""
+    read = (_attribute(entry, what, reading) for entry in node if entry.key in _ATTRIBUTES)
+    return tuple(attribute for attribute in read if attribute is not None)
 
 
 def _usable(identity: Text, what: str, reading: Reading) -> bool:

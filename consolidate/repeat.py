@@ -73,6 +73,11 @@ class Earlier:
         return tuple(SourceCounts(**_known(SourceCounts, one)) for one in self.report["sources"])
 
     @property
+    def bots(self) -> list[str]:
+        """The ids of the bots, those of the project file and those that rows became."""
+        return [one.bot_id for one in self.targets if one.table == "trading.bots" and one.bot_id is not None]
+
+    @property
     def targets(self) -> tuple[TargetCounts, ...]:
         """Every candidate, unchanged."""
         return tuple(

@@ -147,7 +147,7 @@ def _ruled(found: Evidence) -> tuple[TransformSource, ...]:
     for index, (staged, rules) in enumerate(zip(found.sources, found.rules, strict=True)):
         system = load.system(found.mapping(index), problems)
         if system is not None:
-            compiled = compile_system(system, zone=rules.time_zone, problems=problems)
+            compiled = compile_system(system, zone=rules.time_zone, problems=problems, made=rules.made)
             sources.append(TransformSource(name=staged.source, compiled=compiled, staged=staged, routing=rules.routing))
     if problems:
         raise UnreachableError(

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from consolidate.model import RowsWanted
 
 
-def known(wanted: RowsWanted, bots: Sequence[str]) -> RowsWanted:
-    """The rows that are wanted, by the table's full name. Raises `UsageError` for an unknown table or bot."""
+def known(wanted: RowsWanted, bots: Sequence[str] | None) -> RowsWanted:
+    """The rows that are wanted, by the table's full name. Raises `UsageError` for an unknown table or bot.
+
+    `bots` None: which there are is not known yet.
+    """
     tables = [table.name for table in expected().tables]
     full = {wanted.table, *(name for name in tables if name.partition(".")[2] == wanted.table)} & set(tables)
     problems = []
     if wanted.table is not None and not full:
         problems.append(_unknown("table", wanted.table, tables))
-    if wanted.bot is not None and wanted.bot not in bots:
+    if wanted.bot is not None and bots is not None and wanted.bot not in bots:
         problems.append(_unknown("bot", wanted.bot, bots))
     if problems:
         raise UsageError(*problems)

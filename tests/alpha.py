@@ -34,7 +34,7 @@ Cells = dict[str, object]
 Row = dict[str, str | None]
 """A row of the target: each value as PostgreSQL writes it, times in UTC."""
 
-SYSTEMS: Final = ("lxalgo", "momentum", "shortseller")
+SYSTEMS: Final = ("ai_agents", "lxalgo", "momentum", "quant_timescale", "shortseller")
 SETS: Final = ("clean", "defects")
 DEMO: Final = {"deployment_mode": "demo", "initial_capital": 10000}
 

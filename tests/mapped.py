@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from consolidate.errors import Problem
     from consolidate.mapping.compiled import CompiledSystem
+    from consolidate.mapping.made_bots import MadeBots
     from consolidate.model import SourceCounts
-    from consolidate.transform import Transformed
+    from consolidate.transform import BotRow, Transformed
 
 Row = tuple[str | None, ...]
 
@@ -76,11 +77,13 @@ def write(folder: Path, tables: Mapping[str, Table], extra: str = "", *, kind: s
     return place
 
 
-def compiled(place: Path, *, zone: str | None = None) -> tuple[CompiledSystem | None, tuple[Problem, ...]]:
+def compiled(
+    place: Path, *, zone: str | None = None, made: MadeBots | None = None
+) -> tuple[CompiledSystem | None, tuple[Problem, ...]]:
     """The compiled mapping of a folder, and everything that is wrong with it."""
     problems = Problems()
     system = load.system(place, problems)
-    done = None if system is None else compile_system(system, zone=zone, problems=problems)
+    done = None if system is None else compile_system(system, zone=zone, problems=problems, made=made)
     return done, problems.found
 
 
@@ -97,18 +100,20 @@ def run(
     *,
     zone: str | None = None,
     routing: Routing | None = None,
+    made: MadeBots | None = None,
+    bots: Sequence[BotRow] = (),
 ) -> Iterator[Outcome]:
     """Transform the rows of `tables`; those without rows that are `optional` are as if the store lacked them."""
-    made, problems = compiled(write(folder, tables, extra), zone=zone)
+    ready, problems = compiled(write(folder, tables, extra), zone=zone, made=made)
     assert problems == ()
-    assert made is not None
+    assert ready is not None
     with Staging.open(folder / "staging.duckdb") as staging:
         staged = [stage(staging, name, table) for name, table in tables.items() if table.columns]
         source = StagedSource(
             source="s", kind=SourceKind.POSTGRES, origin="a test", tables=tuple(staged), unread=(), bytes_read=0
         )
         route = routing or Routing(default="bot", routes=())
-        done = transform(staging, [TransformSource(name="s", compiled=made, staged=source, routing=route)], [])
+        done = transform(staging, [TransformSource(name="s", compiled=ready, staged=source, routing=route)], bots)
         yield Outcome(staging=staging, transformed=done)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -28,6 +29,8 @@ BOTS: Final[dict[str, dict[str, object]]] = {
         },
     },
     "lxalgo": {"bot": {"id": "lxalgo_001", **DEMO}},
+    "ai_agents": {"each_bot": {"deployment_mode": "demo"}, "bot": {"id": "ai_agents_001", **DEMO}},
+    "quant_timescale": {"each_bot": DEMO, "bot": {"id": "quant_001", **DEMO}},
 }
 
 
@@ -110,8 +113,12 @@ def test_each_line_of_the_table_of_defects_plants_one_row(one: Planted) -> None:
 def test_the_clean_stores_give_two_closes_without_an_opening_and_no_other_reject(
     postgres_server: Server, tmp_path: Path
 ) -> None:
-    with database(postgres_server) as store, database(postgres_server) as target:
-        sources = {system: _source(system, fixtures.CLEAN, tmp_path / "stores", store) for system in SYSTEMS}
+    with ExitStack() as databases:
+        target, *stores = (databases.enter_context(database(postgres_server)) for _ in ("target", *SYSTEMS))
+        sources = {
+            system: _source(system, fixtures.CLEAN, tmp_path / "stores", store)
+            for system, store in zip(SYSTEMS, stores, strict=True)
+        }
         refused = consolidated(tmp_path, target, sources, status="refused")
         assert refused.report.exit_code == 4
         done = consolidated(tmp_path, target, sources, accept=["unmatched_close"])

@@ -12,6 +12,8 @@ import pytest
 from consolidate import fixtures
 from consolidate.bundled import folder
 from consolidate.errors import UnreachableError, UsageError
+from consolidate.mapping import load
+from consolidate.mapping.yaml import Problems
 from consolidate.model import RejectCode, SourceKind
 from consolidate.postgres import connect
 from tests.alpha import SETS, SYSTEMS, Planted, planted
@@ -19,16 +21,32 @@ from tests.alpha import SETS, SYSTEMS, Planted, planted
 if TYPE_CHECKING:
     from pathlib import Path
 
-TABLES = ("trades", "positions", "signals", "account_balance", "risk_metrics", "market_data")
+    from psycopg import Connection
+
+    from consolidate.mapping.language import SystemMapping
 
 
 def _postgres_content(dsn: str) -> dict[str, list[str]]:
     content: dict[str, list[str]] = {}
     with connect(dsn, what="the fixture") as connection:
-        for table in TABLES:
-            rows = connection.execute(f'select t::text from trading."{table}" as t order by t.id'.encode()).fetchall()
+        for schema, table in _tables(connection):
+            rows = connection.execute(f'select t::text from {schema}."{table}" as t order by 1'.encode()).fetchall()
             content[table] = [str(row) for (row,) in rows]
     return content
+
+
+def _tables(connection: Connection[tuple[object, ...]]) -> list[tuple[str, str]]:
+    """Schema and name of each table of a store that has rows."""
+    found = connection.execute(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE'"
+        " and table_schema in ('trading', 'public') order by 1, 2"
+    ).fetchall()
+    named = [(str(schema), str(table)) for schema, table in found]
+    return [
+        one
+        for one in named
+        if connection.execute(f'select 1 from {one[0]}."{one[1]}" limit 1'.encode()).fetchone() is not None
+    ]
 
 
 def _content(store: fixtures.Store) -> dict[str, list[str]]:
@@ -122,15 +140,24 @@ def test_each_line_of_the_table_of_defects_is_read() -> None:
     assert len(planted()) == len(lines)
 
 
-def _keys_of_postgres(dsn: str, table: str) -> set[str]:
+def _keys_of_postgres(dsn: str, system: SystemMapping, table: str) -> set[str]:
+    key = " || '|' || ".join(f'"{column}"::text' for column in _key(system, table))
     with connect(dsn, what="the fixture") as connection:
-        rows = connection.execute(f'select id::text from trading."{table}"'.encode()).fetchall()
+        connection.execute("set timezone = 'UTC'")
+        rows = connection.execute(f'select {key} from {system.schema}."{table}"'.encode()).fetchall()
     return {str(key) for (key,) in rows}
 
 
-def _keys_of_sqlite(file: Path, table: str) -> set[str]:
+def _keys_of_sqlite(file: Path, system: SystemMapping, table: str) -> set[str]:
+    key = " || '|' || ".join(f'"{column}"' for column in _key(system, table))
     with closing(sqlite3.connect(file)) as connection:
-        return {str(key) for (key,) in connection.execute(f'select id from "{table}"')}
+        return {str(key) for (key,) in connection.execute(f'select {key} from "{table}"')}
+
+
+def _key(system: SystemMapping, table: str) -> tuple[str, ...]:
+    mapping = system.table(table)
+    assert mapping is not None
+    return mapping.key
 
 
 def _missing(store: fixtures.Store, defects: tuple[Planted, ...]) -> list[Planted]:
@@ -140,12 +167,14 @@ def _missing(store: fixtures.Store, defects: tuple[Planted, ...]) -> list[Plante
         text = "\n".join(each.read_text(encoding="utf-8") for each in store.path.iterdir())
         return [each for each in defects if any(part not in text for part in (each.key or "").split("|"))]
     missing = []
+    system = load.system(folder("mappings") / store.system, Problems())
+    assert system is not None
     for each in defects:
         if store.dsn is not None:
-            keys = _keys_of_postgres(store.dsn, each.table)
+            keys = _keys_of_postgres(store.dsn, system, each.table)
         else:
             assert store.path is not None
-            keys = _keys_of_sqlite(store.path, each.table)
+            keys = _keys_of_sqlite(store.path, system, each.table)
         missing += [] if each.key in keys else [each]
     return missing
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from consolidate.preparation import PreparedSource
 
 _BOTS = {
+    "ai_agents": "    each_bot: {deployment_mode: demo}\n"
+    "    bot: {id: ai_agents_001, deployment_mode: demo, initial_capital: 1}\n",
+    "quant_timescale": "    each_bot: {deployment_mode: demo, initial_capital: 1}\n"
+    "    bot: {id: quant_001, deployment_mode: demo, initial_capital: 1}\n",
     "momentum": "    time_zone: Europe/London\n    bots:\n"
     "      demo: {id: momentum_demo_001, deployment_mode: demo, initial_capital: 1}\n"
     "      live: {id: momentum_001, deployment_mode: live, initial_capital: 1, default: true}\n",
@@ -45,7 +49,7 @@ def _consolidated(system: str, set_: str, folder: Path, target: str, store_dsn: 
 
 
 @pytest.mark.parametrize("set_", [fixtures.CLEAN, fixtures.DEFECTS])
-@pytest.mark.parametrize("system", ["shortseller", "momentum", "lxalgo"])
+@pytest.mark.parametrize("system", ["shortseller", "momentum", "lxalgo", "ai_agents", "quant_timescale"])
 def test_every_legacy_table_is_rebuilt_cell_by_cell(
     system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str
 ) -> None:

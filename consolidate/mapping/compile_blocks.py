@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from consolidate.mapping.compile_bots import bot_cells
 from consolidate.mapping.enumerations import choices, unlisted
 from consolidate.mapping.language import ARCHIVE
+from consolidate.mapping.made_bots import BOTS
 from consolidate.mapping.table import CompiledBlock, CompiledCell
 from consolidate.mapping.target_types import target_type
 from consolidate.mapping.value import TRUE, Kind, Sql, both, call, holds, named, whole
@@ -18,6 +20,7 @@ from consolidate.target.contract import expected
 if TYPE_CHECKING:
     from consolidate.mapping.compile import Compiler, Rounded
     from consolidate.mapping.language import Block, Cell
+    from consolidate.mapping.made_bots import MadeBots
     from consolidate.mapping.scopes import RowScope
     from consolidate.mapping.target_types import TargetType
     from consolidate.mapping.value import Value
@@ -27,7 +30,9 @@ _OWN: Final = ("id", "bot_id")
 """Columns that are filled in by themselves. Of the archive, all are."""
 
 
-def compile_block(index: int, block: Block, scope: RowScope, compiler: Compiler) -> CompiledBlock | None:
+def compile_block(
+    index: int, block: Block, scope: RowScope, compiler: Compiler, made: MadeBots
+) -> CompiledBlock | None:
     """A block, with `compiler` for rows or for groups; None, with a problem, where its target table does not exist."""
     contract = expected().table(block.target)
     if contract is None:
@@ -44,6 +49,8 @@ def compile_block(index: int, block: Block, scope: RowScope, compiler: Compiler)
             if compiled is not None:
                 cells.append(compiled)
             rounded += [(cell.column, one) for one in compiler.rounded[start:]]
+        if block.target == BOTS:
+            cells = bot_cells(block, contract, cells, made)
         mark = _mark(block, compiler)
     _check_completeness(block, contract, compiler)
     return CompiledBlock(
@@ -73,7 +80,7 @@ def _mark(block: Block, compiler: Compiler) -> Sql | None:
 
 def _cell(cell: Cell, contract: TableContract, compiler: Compiler, block: Block) -> CompiledCell | None:
     column = contract.column(cell.column)
-    if column is None or cell.column in _OWN:
+    if column is None or (cell.column in _OWN and contract.name != BOTS):
         known = [one.name for one in contract.columns if one.name not in _OWN]
         own = cell.column in _OWN and column is not None
         hint = "it is filled in by itself" if own else nearest(cell.column, known)
@@ -110,6 +117,8 @@ def _check_decimals(cell: Cell, value: Value, to: TargetType, compiler: Compiler
 def _check_completeness(block: Block, contract: TableContract, compiler: Compiler) -> None:
     filled = {cell.column for cell in block.cells}
     if block.target == ARCHIVE or (block.merge is not None and block.merge.only):
+        return
+    if contract.name == BOTS:  # the project file may say what the rows do not
         return
     for column in contract.columns:
         if column.not_null and column.name not in filled and column.name not in _OWN:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from consolidate.mapping.compile import Compiler
 from consolidate.mapping.compile_blocks import compile_block
+from consolidate.mapping.compile_bots import bot_id, bots_before, owner_of
 from consolidate.mapping.compile_finds import find_arguments
 from consolidate.mapping.expr import Expr, names
 from consolidate.mapping.language import ARCHIVE, FindByKey, FindByTime, FindListed
@@ -23,19 +24,26 @@ from consolidate.target.contract import expected
 
 if TYPE_CHECKING:
     from consolidate.mapping.language import Block, SystemMapping, TableMapping, Warn
+    from consolidate.mapping.made_bots import MadeBots
     from consolidate.mapping.table import CompiledBlock
 
 
 def compile_table(
-    mapping: TableMapping, system: SystemMapping, *, zone: str | None, before: tuple[str, ...], problems: Problems
+    mapping: TableMapping,
+    system: SystemMapping,
+    *,
+    zone: str | None,
+    before: tuple[str, ...],
+    problems: Problems,
+    made: MadeBots,
 ) -> CompiledTable | None:
-    """Compile one table; `before` are the tables transformed earlier.
+    """Compile one table; `before` are the tables transformed earlier, `made` is what was said of bots of rows.
 
     Mistakes are noted in `problems`; with any noted, the result is good for nothing but being thrown away. None where
     the expressions are too deep to be compiled.
     """
     try:
-        return _TableCompiler(mapping, system, zone, before, problems).run()
+        return _TableCompiler(mapping, system, zone, before, problems, made).run()
     except RecursionError:
         problems.add(
             "bad-expression",
@@ -56,7 +64,9 @@ class _TableCompiler:
         zone: str | None,
         before: tuple[str, ...],
         problems: Problems,
+        made: MadeBots,
     ) -> None:
+        self.made = made
         self.mapping = mapping
         self.system = system
         self.problems = problems
@@ -81,6 +91,8 @@ class _TableCompiler:
     def run(self) -> CompiledTable:
         mapping, scope, rows, groups = self.mapping, self.scope, self.rows, self.groups
         self._declarations()
+        bot = bot_id(scope, rows, self.made)
+        owner = owner_of(scope, self.problems)
         pair, keep = self._pair(), self._keep()
         # What is left out of a log takes no part in the pairing, so its rule cannot ask for the result.
         filtered = None if mapping.filter is None or pair is None else rows.condition(mapping.filter.when)
@@ -121,6 +133,9 @@ class _TableCompiler:
             filter=filtered,
             rejects=rejects,
             warns=warns,
+            owner=owner,
+            bots_table=bots_before(scope, self.problems),
+            bot_id=bot,
         )
 
     def _blocks(self) -> list[tuple[Block, CompiledBlock | None]]:
@@ -135,7 +150,7 @@ class _TableCompiler:
         found: list[tuple[Block, CompiledBlock | None]] = []
         with rows.guard(guard):
             for i, block in enumerate(mapping.blocks):
-                compiled = compile_block(i, block, self.scope, self.groups if block.grouped else rows)
+                compiled = compile_block(i, block, self.scope, self.groups if block.grouped else rows, self.made)
                 if compiled is not None and archived is not None and block.target != ARCHIVE:
                     compiled = replace(compiled, when=both(sa.not_(archived), compiled.when))
                 found.append((block, compiled))
@@ -183,8 +198,7 @@ class _TableCompiler:
                     "ignored-column", f"{reasoned.name!r} is declared and ignored", reasoned.location, "do one of both"
                 )
         wanted = [("key", one) for one in mapping.key] + [("carry", one) for one in mapping.carried]
-        if mapping.bot_column is not None:
-            wanted.append(("bot", mapping.bot_column))
+        wanted += [("bot", one) for one in (() if mapping.owner is None else mapping.owner.by)]
         for rule in mapping.rejects:
             if rule.column is not None and rule.column not in known:
                 hint = nearest(rule.column, known)

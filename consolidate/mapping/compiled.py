@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from consolidate.mapping.compile_table import compile_table
+from consolidate.mapping.made_bots import MadeBots
 
 if TYPE_CHECKING:
     from consolidate.mapping.language import SystemMapping
@@ -15,18 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledSystem:
-    """A system and its compiled tables, in order."""
+    """A system and its compiled tables, in order; `made` is what was said of the bots that its rows become."""
 
     system: SystemMapping
     tables: tuple[CompiledTable, ...]
+    made: MadeBots = field(default_factory=MadeBots)
 
 
-def compile_system(system: SystemMapping, *, zone: str | None, problems: Problems) -> CompiledSystem:
-    """Compile every table of a system for a source in this time zone; mistakes are noted in `problems`."""
+def compile_system(
+    system: SystemMapping, *, zone: str | None, problems: Problems, made: MadeBots | None = None
+) -> CompiledSystem:
+    """Compile every table of a system for a source in this time zone; mistakes are noted in `problems`.
+
+    `made`: what the project file says of the bots that rows become.
+    """
+    of_rows = MadeBots() if made is None else made
     tables: list[CompiledTable] = []
     for mapping in system.tables:
         before = tuple(table.mapping.table for table in tables)
-        compiled = compile_table(mapping, system, zone=zone, before=before, problems=problems)
+        compiled = compile_table(mapping, system, zone=zone, before=before, problems=problems, made=of_rows)
         if compiled is not None:
             tables.append(compiled)
-    return CompiledSystem(system=system, tables=tuple(tables))
+    return CompiledSystem(system=system, tables=tuple(tables), made=of_rows)

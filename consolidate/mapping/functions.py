@@ -320,6 +320,7 @@ FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "ratio": _ratio,
     "round": _round,
     "seconds_between": _seconds_between,
+    "slug": _texts("slug"),
     "trim": _texts("trim"),
     "unified_symbol": _texts("unified_symbol"),
     "upper": _texts("upper"),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from consolidate.mapping.made_bots import BOTS
+
 if TYPE_CHECKING:
     from consolidate.errors import Location
     from consolidate.mapping.expr import Expr
@@ -212,12 +214,26 @@ class ValueMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose the rows are: the columns `by` hold a key of table `of`, and its row's bot is theirs.
+
+    `of` None: the key of the table that makes the bots, or where no table does, a route of the project file.
+    `default`: rows with a null there belong to the bot of the rows that do not say whose they are.
+    """
+
+    by: tuple[str, ...]
+    of: str | None
+    default: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableMapping:
-    """What the rows of one source table become."""
+    """What the rows of one source table become. `owner` None: the rows do not say whose they are."""
 
     table: str
     key: tuple[str, ...]
-    bot_column: str | None
+    owner: Owner | None
     columns: tuple[Column, ...]
     ignored: tuple[Reasoned, ...]
     carried: tuple[str, ...]
@@ -236,6 +252,11 @@ class TableMapping:
     def column(self, name: str) -> Column | None:
         """The declared column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def makes_bots(self) -> bool:
+        """Whether its rows become the bots of the source."""
+        return any(block.target == BOTS for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,3 +283,18 @@ class SystemMapping:
     snapshots: tuple[SnapshotTable, ...]
     digest: str
     location: Location
+
+    @property
+    def bots_table(self) -> TableMapping | None:
+        """The table whose rows become the bots; None where the project file lists them."""
+        return next((table for table in self.tables if table.makes_bots), None)
+
+    def table(self, name: str) -> TableMapping | None:
+        """The mapping of the table of that name, or None."""
+        return next((table for table in self.tables if table.table == name), None)
+
+    def owning_table(self, table: TableMapping) -> TableMapping | None:
+        """The table whose rows' bots are those of `table`'s rows; None where the project file says whose they are."""
+        if table.owner is None or table.owner.of is None:
+            return None if table.makes_bots else self.bots_table
+        return self.table(table.owner.of)

@@ -13,6 +13,7 @@ from consolidate.mapping.language import (
     ColumnType,
     Keep,
     Merge,
+    Owner,
     Pair,
     Reasoned,
     Shared,
@@ -73,11 +74,10 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
         problems.add("missing-key", "the table becomes nothing: `into` is missing", root.location, "add `into:`")
     if table is None:
         return None
-    bot = root.get("bot")
     return TableMapping(
         table=str(table.text),
         key=tuple(str(part.text) for part in key),
-        bot_column=text_of(bot, "`bot`", problems),
+        owner=_owner(root.get("bot"), problems),
         columns=_columns(root, problems),
         ignored=reasoned(root.get("ignore"), problems),
         carried=tuple(str(name.text) for name in texts_of(root.get("carry"), "`carry`", problems)),
@@ -93,6 +93,25 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
         blocks=(*(block for entry in into or () for block in _blocks(entry, problems)), *_archived(archive)),
         location=root.location,
     )
+
+
+def _owner(node: Node | None, problems: Problems) -> Owner | None:
+    """`bot: column`, or a map with `by`, `of` and `else`."""
+    if not isinstance(node, Mapping):
+        column = text_of(node, "`bot`", problems)
+        if node is None or column is None:
+            return None
+        return Owner(by=(column,), of=None, default=False, location=node.location)
+    known_keys(node, ("by", "of", "else"), "`bot`", problems)
+    by = node.get("by")
+    columns = texts_of(by, "`by`", problems) if isinstance(by, Sequence) else ()
+    one = None if isinstance(by, Sequence) else required_text(node, "by", "`bot`", problems)
+    otherwise = text_of(node.get("else"), "`else`", problems)
+    if otherwise not in {None, "default"}:
+        problems.add("bad-value", f"`else` is {otherwise!r}", node.location, "`else: default`, or leave it out")
+    names = tuple(str(column.text) for column in (columns if one is None else (one,)))
+    of = text_of(node.get("of"), "`of`", problems)
+    return Owner(by=names, of=of, default=otherwise == "default", location=node.location) if names else None
 
 
 def _columns(root: Mapping, problems: Problems) -> tuple[Column, ...]:

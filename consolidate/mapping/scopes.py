@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from consolidate.mapping.compile import united
 from consolidate.mapping.expr import Call, Name
 from consolidate.mapping.language import ColumnType, FindListed
+from consolidate.mapping.made_bots import BOTS
 from consolidate.mapping.source_columns import KINDS
 from consolidate.mapping.table import Aggregate
 from consolidate.mapping.target_types import target_type
@@ -41,6 +42,7 @@ class RowScope:
         self.visible_finds: tuple[str, ...] = ()
         self.closing_visible = False
         self.newest_visible = False
+        self.bot_visible = True
         self.used: set[str] = set()
         self.found: set[tuple[str, str]] = set()
         self.closing: set[str] = set()
@@ -51,7 +53,7 @@ class RowScope:
         """A column, a `let`, `bot_id`, a cell of another target row, or a column of the closing event or of a find."""
         match name.parts:
             case ("bot_id",):
-                return Value(sql=named("#bot"), kind=Kind.TEXT, column=self.mapping.bot_column)
+                return self._bot(name, compiler)
             case (one,):
                 return self._plain(one, name, compiler)
             case ("closing", column) if self.mapping.pair is not None:
@@ -97,6 +99,13 @@ class RowScope:
             raw=named(f"s:{one}") if kind is Kind.NUMBER else None,
             floating=column.type is ColumnType.FLOAT,
         )
+
+    def _bot(self, name: Name, compiler: Compiler) -> Value:
+        if not self.bot_visible:
+            hint = "the id of a bot is made of the columns of its row"
+            compiler.wrong(name.location, "`bot_id` is defined through itself", hint)
+        owner = self.mapping.owner
+        return Value(sql=named("#bot"), kind=Kind.TEXT, column=None if owner is None else owner.by[0])
 
     def let(self, one: str, name: Name, compiler: Compiler) -> Value | None:
         """The value of a `let` where `compiler` is; None, with a problem, where it is defined through itself."""
@@ -150,6 +159,8 @@ class RowScope:
             compiler.wrong(name.location, f"this source row fills no {table}.{column}", hint)
             return None
         mark = f"{table}.{column}"
+        if mark == f"{BOTS}.bot_id":
+            return self._bot(name, compiler)
         if mark in self.open_names:
             compiler.wrong(name.location, f"`{mark}` is defined through itself", "name a column or another cell")
             return None

@@ -64,12 +64,22 @@ class CompiledWarn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledOwner:
+    """Whose rows they are: `table` and its bot; `makes_bots`: its rows are the bots themselves."""
+
+    table: str
+    makes_bots: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledTable:
     """Everything that `transform` needs to know of a table's mapping: SQL over the columns that it makes.
 
     `columns`: each used column with its typed value and what may be wrong with it. `find_arguments`: by find, in the
     order of its `key`, or of `by`, `mark` and time. `found_columns`: (find, column). `newest_columns`: (table, column).
-    `pair`: by, at, event. `keep`: one_per, last.
+    `pair`: by, at, event. `keep`: one_per, last. `owner` None: the project file says whose the rows are.
+    `bots_table`: the table before this one whose rows are the bots, or None. `bot_id`: the id of the bot that a row
+    becomes, over typed rows; None where rows become none.
     """
 
     mapping: TableMapping
@@ -93,3 +103,6 @@ class CompiledTable:
     filter: Sql | None
     rejects: tuple[Sql, ...]
     warns: tuple[CompiledWarn, ...]
+    owner: CompiledOwner | None
+    bots_table: str | None
+    bot_id: Sql | None

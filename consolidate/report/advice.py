@@ -19,6 +19,8 @@ ADVICE: Final[dict[RejectCode, str]] = {
     RejectCode.SKIPPED_TIME: "The clock never showed this local time: correct the source, or its `time_zone`.",
     RejectCode.UNMAPPED_VALUE: "Add the value to the value map, or correct it in the source.",
     RejectCode.UNKNOWN_BOT: "Add a bot for this value under `bots:` of the source in the project file.",
+    RejectCode.DUPLICATE_BOT: "Two bots would have one id, and their histories would be one: give this row's bot "
+    "another, `<key>: {id: …}` under `bots:` of the source in the project file.",
     RejectCode.MISSING_VALUE: "The target requires a value: fill it in the source, or give the column another rule.",
     RejectCode.INEXACT: "The number has more decimals than the target holds: say `round(x, n)` if it may lose them.",
     RejectCode.OUT_OF_RANGE: "The value is too large for the column of the target: correct the source.",

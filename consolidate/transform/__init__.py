@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consolidate.model import Progress, Rounding, SourceCounts
-from consolidate.transform.bots import BotConfiguration, BotRow, add_bots
+from consolidate.transform.bots import BotConfiguration, BotRow, add_bots, made_bots
+from consolidate.transform.bots_of_rows import finish_bots, open_ids
 from consolidate.transform.candidates import create_candidates
 from consolidate.transform.names import Names
 from consolidate.transform.notices import create_notices, write_notices
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from consolidate.staging import Staging
 
-__all__ = ["BotConfiguration", "BotRow", "Routing", "TransformSource", "Transformed", "transform"]
+__all__ = ["BotConfiguration", "BotRow", "Routing", "TransformSource", "Transformed", "made_bots", "transform"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ def transform(
     """
     create_candidates(staging)
     create_notices(staging)
+    open_ids(staging, [bot.id for bot in bots])
     counts: list[SourceCounts] = []
     roundings: list[Rounding] = []
     for source in sources:
@@ -54,10 +56,12 @@ def transform(
                 continue
             subject = f"{source.name}.{found.table}"
             observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
-            result = transform_table(staging, source.name, table, found, source.routing)
+            result = transform_table(staging, source.name, table, found, source.routing, source.compiled)
             counts.append(result.counts)
             roundings.extend(result.roundings)
             observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
+    for source in sources:
+        finish_bots(staging, source)
     for source in sources:
         for table in source.compiled.tables:
             if any(one.table == table.mapping.table for one in source.staged.tables):

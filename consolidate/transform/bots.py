@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from consolidate.errors import Problem, UsageError
+from consolidate.mapping.made_bots import BotConfiguration
 from consolidate.mapping.target_types import target_type
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import expected
@@ -20,13 +22,7 @@ PROJECT: Final = "project"
 """What lineage names as the source table of rows that come from the project file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BotConfiguration:
-    """A row of config.bot_configurations: `value` is JSON text."""
-
-    key: str
-    value: str
-    type: str | None
+__all__ = ["PROJECT", "BotConfiguration", "BotRow", "add_bots", "add_configurations", "bot_times", "made_bots"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +41,7 @@ def add_bots(staging: Staging, bots: tuple[BotRow, ...]) -> None:
     current_equity is the equity of the latest balance; created_at the first time among the bot's rows, last_heartbeat
     and updated_at the last, candles and plans for the future aside. A bot without rows has nulls.
     """
-    times = _times()
+    times = bot_times()
     table = expected().table("trading.bots")
     if table is None:
         raise LookupError("trading.bots")
@@ -72,8 +68,30 @@ def add_bots(staging: Staging, bots: tuple[BotRow, ...]) -> None:
             f" select {own}, {', '.join(values[name] for name in columns)}"
         )
         _lineage(staging, bot, "trading.bots", bot.id, dict(bot.attributes))
-        for configuration in bot.configurations:
-            _add_configuration(staging, bot, configuration)
+        add_configurations(staging, bot)
+
+
+def made_bots(staging: Staging) -> list[str]:
+    """The ids of all bots among the candidates: those of rows, in the order of their rows, then those listed."""
+    return [str(bot) for (bot,) in staging.rows('select bot_id from cand."trading.bots" order by "#n"')]
+
+
+def add_configurations(staging: Staging, bot: BotRow) -> None:
+    """Append what the project file lists under `configurations`. `UsageError` where a row of a store became one too."""
+    target = quoted("config.bot_configurations")
+    for configuration in bot.configurations:
+        if staging.value(
+            f"select count(*) from cand.{target} where bot_id = {literal(bot.id)}"
+            f" and config_key = {literal(configuration.key)}"
+        ):
+            raise UsageError(
+                Problem(
+                    code="duplicate-configuration",
+                    message=f"the bot {bot.id!r} has a configuration {configuration.key!r} from its store already",
+                    hint="take it out of `configurations` in the project file, or give it another key there",
+                )
+            )
+        _add_configuration(staging, bot, configuration)
 
 
 def _add_configuration(staging: Staging, bot: BotRow, configuration: BotConfiguration) -> None:
@@ -97,7 +115,7 @@ def _lineage(staging: Staging, bot: BotRow, target: str, key: str, hashed: dict[
     )
 
 
-def _times() -> str:
+def bot_times() -> str:
     """A query for bot_id and t: every time among the candidates of every bot."""
     parts = []
     for table in expected().tables:

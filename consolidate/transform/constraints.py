@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from consolidate.mapping.made_bots import BOTS
 from consolidate.model import RejectCode
 from consolidate.staging import quoted
 from consolidate.transform import fates
+from consolidate.transform.bots_of_rows import also_listed
 from consolidate.transform.pairs import reject_broken_groups
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def reject_duplicates(staging: Staging, names: Names, table: CompiledTable) -> N
     making = making_blocks(names, table)
     for target in dict.fromkeys(block.target for block, _, _ in making):
         blocks = [one for one in making if one[0].target is target]
-        for unique in target.unique or ():
+        for unique in (*((target.primary_key,) if target.name == BOTS else ()), *target.unique):
             parts = []
             for block, relation, condition in blocks:
                 shared = block.block.shared
@@ -92,5 +94,8 @@ def reject_duplicates(staging: Staging, names: Names, table: CompiledTable) -> N
             cell = next((c for b, _, _ in blocks for c in b.cells if c.cell.column == unique[-1]), None)
             column = None if cell is None else cell.value.column or cell.cell.column
             location = blocks[0][0].block.location if cell is None else cell.cell.location
-            fates.reject(staging, names, doubled, RejectCode.DUPLICATE_TARGET, column=column, location=location)
+            if target.name == BOTS:
+                doubled = also_listed(doubled, rows)
+            code = RejectCode.DUPLICATE_BOT if target.name == BOTS else RejectCode.DUPLICATE_TARGET
+            fates.reject(staging, names, doubled, code, column=column, location=location)
     reject_broken_groups(staging, names, table)

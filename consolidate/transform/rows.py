@@ -13,6 +13,7 @@ from consolidate.model import RejectCode, Rounding, SourceCounts
 from consolidate.staging import literal, quoted
 from consolidate.transform import fates
 from consolidate.transform.account import counted, roundings
+from consolidate.transform.bots_of_rows import name_bots, require_keys
 from consolidate.transform.candidates import append, next_number, write_lineage
 from consolidate.transform.constraints import making_blocks, reject_check_violations, reject_duplicates
 from consolidate.transform.finds import find_candidates
@@ -24,6 +25,7 @@ from consolidate.transform.shape import shaped
 from consolidate.transform.typed import type_rows
 
 if TYPE_CHECKING:
+    from consolidate.mapping.compiled import CompiledSystem
     from consolidate.mapping.table import CompiledTable
     from consolidate.model import StagedTable
     from consolidate.staging import Staging
@@ -41,7 +43,12 @@ class TableResult:
 
 
 def transform_table(
-    staging: Staging, source: str, table: CompiledTable, staged: StagedTable, routing: Routing
+    staging: Staging,
+    source: str,
+    table: CompiledTable,
+    staged: StagedTable,
+    routing: Routing,
+    system: CompiledSystem,
 ) -> TableResult:
     """Split the rows of a staged table into candidates and rejects; the tables before it are done already.
 
@@ -49,6 +56,9 @@ def transform_table(
     """
     names = Names(source=source, table=table.mapping.table)
     failures = type_rows(staging, names, table, staged, routing)
+    if table.bot_id is not None:
+        require_keys(staging, names, system)
+        name_bots(staging, names, table)
     fates.open_fates(staging, names)
     fates.reject_failures(staging, names, names.typed, failures)
     _settle_doubles(staging, names, table)
@@ -77,7 +87,9 @@ def leave_empty(staging: Staging, names: Names, table: CompiledTable) -> None:
     columns = [
         f"{quoted(f'v:{column.name}')} {kinds.get(KINDS[column.type], 'varchar')}" for column in table.mapping.columns
     ]
-    staging.run(f'create or replace table {names.typed} ("#row" bigint, "#key" varchar, {", ".join(columns)})')
+    staging.run(
+        f'create or replace table {names.typed} ("#row" bigint, "#key" varchar, "#bot" varchar, {", ".join(columns)})'
+    )
     fates.open_fates(staging, names)
 
 

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """Whose rows are whose: `routes` from a folded value of the routing column to a bot id, and the default bot."""
+    """Whose rows are whose: `routes` from a folded value of the routing column to a bot id, and the default bot.
+
+    `default_key`: the default bot is the one that the row with this key becomes.
+    """
 
     default: str
     routes: tuple[tuple[str, str], ...]
+    default_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import quoted_name
 
-from consolidate.mapping.value import NULL, Check, Sql, call, named, text, whole
+from consolidate.mapping.value import Check, Sql, call, named, text, whole
 from consolidate.model import RejectCode
 from consolidate.staging import quoted
 from consolidate.transform.names import label, rendered
+from consolidate.transform.owners import owned
 from consolidate.transform.shape import Failure
 
 if TYPE_CHECKING:
-    from consolidate.mapping.layers import Layers
     from consolidate.mapping.table import CompiledTable
     from consolidate.model import StagedTable
     from consolidate.staging import Staging
@@ -29,8 +28,9 @@ def type_rows(
     """Make `names.typed`, and return what the numbers in its `#fail` mean."""
     mapping = table.mapping
     key = _joined([named(part) for part in mapping.key])
-    bot = table.column_layers.hoist(_bot(mapping.bot_column, routing, table.column_layers))
-    checks = [*_row_checks(table, staged, bot)]
+    whose = owned(names, table, routing)
+    bot = table.column_layers.hoist(whose.bot)
+    checks = [*_row_checks(table, staged), *whose.checks]
     checks += [check for _, _, found in table.columns for check in found]
     columns = [
         named("#row"),
@@ -44,14 +44,10 @@ def type_rows(
     ]
     columns += [label(sql, f"v:{column.name}") for column, sql, _ in table.columns]
     columns += [label(named(name), f"s:{name}") for name in table.raw_columns]
-    source = sa.table(_name(f"{names.source}.{names.table}"), schema="stg")
-    statement, parameters = rendered(sa.select(*columns).select_from(table.column_layers.over(source, columns)))
+    source = table.column_layers.over(whose.rows, columns)
+    statement, parameters = rendered(sa.select(*columns).select_from(source))
     staging.run(f"create or replace table {names.typed} as {statement}", parameters)
     return tuple(Failure(code=c.code, column=c.column, location=c.location) for c in checks)
-
-
-def _name(name: str) -> quoted_name:
-    return quoted_name(name, quote=True)
 
 
 def _joined(parts: list[Sql]) -> Sql:
@@ -61,7 +57,7 @@ def _joined(parts: list[Sql]) -> Sql:
     return joined
 
 
-def _row_checks(table: CompiledTable, staged: StagedTable, bot: Sql) -> list[Check]:
+def _row_checks(table: CompiledTable, staged: StagedTable) -> list[Check]:
     mapping = table.mapping
     checks = [
         Check(code=RejectCode.NULL_KEY, column=part, condition=named(part).is_(None), location=mapping.location)
@@ -74,20 +70,7 @@ def _row_checks(table: CompiledTable, staged: StagedTable, bot: Sql) -> list[Che
     if staged.classed and table.store.kind.value == "snapshot":
         defect = named("#defect").is_not(None)
         checks.append(Check(code=RejectCode.BAD_JSON, column=None, condition=defect, location=mapping.location))
-    if mapping.bot_column is not None:
-        unknown = bot.is_(None)
-        checks.append(
-            Check(code=RejectCode.UNKNOWN_BOT, column=mapping.bot_column, condition=unknown, location=mapping.location)
-        )
     return checks
-
-
-def _bot(column: str | None, routing: Routing, layers: Layers) -> Sql:
-    if column is None:
-        return text(routing.default)
-    folded = layers.hoist(call("folded", named(column)))
-    whens = [(folded == text(route), text(bot)) for route, bot in routing.routes]
-    return sa.cast(sa.case(*whens) if whens else NULL, sa.String())
 
 
 def _hash(staged: StagedTable) -> Sql:

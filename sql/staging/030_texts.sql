@@ -10,6 +10,10 @@ create or replace macro folded(t) as
 create or replace macro unified_symbol(t) as
     case when regexp_full_match(t, '[A-Z0-9]*') then t else upper(regexp_replace(trim(t, e' \t\r\n\v\f'), '[-/_]', '', 'g')) end;
 
+-- A name as part of an identifier: a to z, 0 to 9 and single `_` between them, accents left off; null where nothing is left.
+create or replace macro slug(t) as
+    nullif(trim(regexp_replace(lower(strip_accents(t)), '[^a-z0-9]+', '_', 'g'), '_'), '');
+
 -- JSON as PostgreSQL's jsonb reads it: DuckDB's own test lets NaN, Infinity and a comma after the last item pass.
 create or replace macro is_json(t) as
     json_valid(t)
