@@ -123,6 +123,7 @@ class RejectCode(StrEnum):
     DUPLICATE_TARGET = "duplicate_target"
     MISSING_REFERENCE = "missing_reference"
     REJECTED_REFERENCE = "rejected_reference"
+    IRREGULAR_SPACING = "irregular_spacing"
     UNMATCHED_CLOSE = "unmatched_close"
     UNOBSERVED_CLOSE = "unobserved_close"
     SOURCE_CONFLICT = "source_conflict"

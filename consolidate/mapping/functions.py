@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from consolidate.mapping.compile import Rounded, united
 from consolidate.mapping.expr import Call, Expr, Literal, Name
 from consolidate.mapping.value import NULL, TRUE, Kind, Sql, Value, both, call, named, text, whole
+from consolidate.mapping.windows import as_of, newest, spacing
 from consolidate.model import RejectCode
 
 if TYPE_CHECKING:
@@ -290,18 +291,9 @@ def _list(compiler: Compiler, expr: Call) -> Value | None:
     return Value(sql=sql, kind=Kind.LIST)
 
 
-def _newest(compiler: Compiler, expr: Call) -> Value | None:
-    _no_options(compiler, expr)
-    arguments = _arguments(compiler, expr, 1, 1)
-    if arguments is None:
-        return None
-    value = compiler.compile(arguments[0])
-    compiler.expect(value, (Kind.TIME, Kind.DATE, Kind.LOCAL_DATE, Kind.TEXT), arguments[0])
-    return Value(sql=sa.func.max(value.sql).over(), kind=value.kind, column=value.column)
-
-
 FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "abs": _abs,
+    "as_of": as_of,
     "coalesce": _coalesce,
     "concat": _concat,
     "date_of": _date_of,
@@ -313,7 +305,7 @@ FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "list": _list,
     "lower": _texts("lower"),
     "new_id": _new_id,
-    "newest": _newest,
+    "newest": newest,
     "next_day_start": _of_day("next_day_begins"),
     "nullif": _nullif,
     "pack": _pack,
@@ -321,6 +313,7 @@ FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "round": _round,
     "seconds_between": _seconds_between,
     "slug": _texts("slug"),
+    "spacing": spacing,
     "trim": _texts("trim"),
     "unified_symbol": _texts("unified_symbol"),
     "upper": _texts("upper"),

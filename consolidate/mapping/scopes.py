@@ -268,7 +268,9 @@ class CandidateScope:
             ):
                 self.newest.add((table, column))
                 return newest_of(self.system, table, column, expr, compiler)
-            case Call(function="newest" | "first" | "last" | "sum" | "count" | "collect" | "new_id"):
+            case Call(
+                function="newest" | "as_of" | "spacing" | "first" | "last" | "sum" | "count" | "collect" | "new_id"
+            ):
                 compiler.wrong(expr.location, f"{expr.function} means nothing here")
                 return Value(sql=NULL, kind=Kind.NULL)
             case _:

@@ -31,6 +31,8 @@ ADVICE: Final[dict[RejectCode, str]] = {
     RejectCode.MISSING_REFERENCE: "The row that this one refers to is not in the source: restore it, or make the "
     "`find` optional.",
     RejectCode.REJECTED_REFERENCE: "The row that this one belongs to was rejected: mend that one first.",
+    RejectCode.IRREGULAR_SPACING: "The rows of its series do not tell this row's interval: correct the source, or "
+    "accept the code under `limits`.",
     RejectCode.UNMATCHED_CLOSE: "The opening event is not in the log: bring an older log, or accept the code under "
     "`limits`.",
     RejectCode.UNOBSERVED_CLOSE: "An older snapshot has this trade open and nothing tells its end: bring the log or "
