@@ -25,8 +25,8 @@ CASES: Final = "cases"
 """The folder beside the files of a mapping that holds its cases."""
 
 _SYSTEM: Final = "system.yaml"
-_KEYS: Final = ("about", "mapping", "source", "time_zone", "schema", "bot", "bots")
-_OF_THE_SOURCE: Final = ("time_zone", "schema", "bot", "bots")
+_KEYS: Final = ("about", "mapping", "source", "time_zone", "schema", "bot", "bots", "each_bot")
+_OF_THE_SOURCE: Final = ("time_zone", "schema", "bot", "bots", "each_bot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
