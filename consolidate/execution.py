@@ -267,9 +267,7 @@ class Execution:
 
     def _rules(self) -> list[evidence.Rules]:
         return [
-            evidence.Rules(
-                time_zone=one.source.time_zone, routing=one.routing, bots=one.bots, made=one.compiled.made
-            )
+            evidence.Rules(time_zone=one.source.time_zone, routing=one.routing, bots=one.bots, made=one.compiled.made)
             for one in self.sources
         ]
 

@@ -55,7 +55,7 @@ def as_of(compiler: Compiler, expr: Call) -> Value | None:
 
 
 def spacing(compiler: Compiler, expr: Call) -> Value | None:
-    """`spacing(time, a, …)`: the usual seconds from row to row, of those that agree in a; null for a row out of step."""
+    """`spacing(time, a, …)`: usual seconds from row to row, of those that agree in a; null for a row out of step."""
     if not _takes(compiler, expr, 1):
         return None
     value = compiler.compile(expr.arguments[0])
