@@ -119,8 +119,8 @@ def test_a_schema_that_is_no_fixture_is_left_alone(empty_dsn: str, tmp_path: Pat
 
 
 def test_an_unknown_system_or_set_names_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="lxalgo, momentum, shortseller"):
-        fixtures.build("taoquant", "clean", tmp_path)
+    with pytest.raises(UsageError, match=r"lxalgo, momentum, .*shortseller"):
+        fixtures.build("nobody", "clean", tmp_path)
     with pytest.raises(UsageError, match="clean, defects"):
         fixtures.build("lxalgo", "dirty", tmp_path)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consolidate.mapping.table import CompiledTable
+    from consolidate.model import RunReport
     from consolidate.preparation import PreparedSource
 
 _BOTS = {
@@ -32,7 +33,9 @@ _BOTS = {
 _CODES = [code.value for code in RejectCode]
 
 
-def _consolidated(system: str, set_: str, folder: Path, target: str, store_dsn: str) -> tuple[PreparedSource, str]:
+def _consolidated(
+    system: str, set_: str, folder: Path, target: str, store_dsn: str
+) -> tuple[PreparedSource, RunReport]:
     store = fixtures.build(system, set_, folder, postgres_dsn=store_dsn)
     where = f"dsn: {store.dsn}" if store.dsn else f"path: {store.path}"
     bot = f"    bot: {{id: {system}_001, deployment_mode: demo, initial_capital: 1}}\n"
@@ -45,7 +48,7 @@ def _consolidated(system: str, set_: str, folder: Path, target: str, store_dsn: 
     loaded = project.load(file)
     report = pipeline.run(loaded)
     assert report.status == "loaded", report.problems
-    return prepared(loaded)[0], target
+    return prepared(loaded)[0], report
 
 
 @pytest.mark.parametrize("set_", [fixtures.CLEAN, fixtures.DEFECTS])
@@ -53,20 +56,23 @@ def _consolidated(system: str, set_: str, folder: Path, target: str, store_dsn: 
 def test_every_legacy_table_is_rebuilt_cell_by_cell(
     system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str
 ) -> None:
-    source, target = _consolidated(system, set_, tmp_path, target_dsn, empty_dsn)
-    with Staging.open(tmp_path / "again.duckdb") as staging, connect(target, what="the target") as connection:
+    source, report = _consolidated(system, set_, tmp_path, target_dsn, empty_dsn)
+    filtered = {one.table: one.filtered for one in report.sources}
+    with Staging.open(tmp_path / "again.duckdb") as staging, connect(target_dsn, what="the target") as connection:
         tables = tuple(table.mapping.table for table in source.compiled.tables)
         ignored = tuple(one.name for one in source.system.ignored)
         extract(source.request(tables, ignored), staging, tmp_path, lambda _: None)
         rebuilt = 0
         for table in source.compiled.tables:
             rebuilt += recovery.recover(staging, connection, system, table)
-            _assert_same(staging, source, table, connection)
+            _assert_same(staging, source, table, connection, filtered[table.mapping.table])
         assert rebuilt > 0
 
 
-def _assert_same(staging: Staging, source: PreparedSource, table: CompiledTable, connection: object) -> None:
-    """Rows of the store that were not rejected, and rows recovered, are the same, both ways and as often."""
+def _assert_same(
+    staging: Staging, source: PreparedSource, table: CompiledTable, connection: object, filtered: int
+) -> None:
+    """Rows of the store that were neither rejected nor filtered, and rows recovered, are the same, and as often."""
     name, mapping = source.source.name, table.mapping
     staged = f"stg.{quoted(f'{name}.{mapping.table}')}"
     rejected = {
@@ -81,6 +87,12 @@ def _assert_same(staging: Staging, source: PreparedSource, table: CompiledTable,
         columns += [quoted(f"{column.name}#class") for column in mapping.columns]
     listed = ", ".join(columns)
     rounded = {c for c, home in homes(mapping).rows.items() if home.rounded}
+    key_of = f"select {key} from {staged} where ({key}) is not null"
+    left_out = {
+        str(one) for (one,) in staging.rows(f'{key_of} except select "#key" from {recovery.RECOVERED}')
+    } - rejected
+    assert len(left_out) == filtered
+    rejected |= left_out
     keys = ", ".join("'" + str(one).replace("'", "''") + "'" for one in rejected if one is not None) or "''"
     alive = f'select {key} as "#key", {listed} from {staged} where ({key}) is not null and ({key}) not in ({keys})'
     back = f'select "#key", {listed} from {recovery.RECOVERED}, range("#copies") where "#key" not in ({keys})'

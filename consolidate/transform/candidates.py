@@ -104,5 +104,5 @@ def write_lineage(staging: Staging, names: Names, table: CompiledTable) -> None:
         f' any_value(t."#residual") as "#residual" from every e join {names.typed} t on t."#row" = e."#row"'
         ' group by e.target, e.n, t."#key")'
         f' select target, n, {literal(names.source)}, {literal(names.table)}, "#key", outcome, "#hash",'
-        ' case when row_number() over (partition by "#key" order by target desc, n) = 1 then "#residual" end from once'
+        ' case when row_number() over (partition by "#key" order by target, n) = 1 then "#residual" end from once'
     )
