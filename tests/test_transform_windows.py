@@ -61,7 +61,7 @@ def told(folder: Path, rows: Sequence[Made]) -> list[tuple[object, ...]]:
 
 def expected(rows: Sequence[Made]) -> list[tuple[object, ...]]:
     """The same in Python."""
-    found = []
+    found: list[tuple[object, ...]] = []
     for i, (symbol, at, before, _) in enumerate(rows):
         series = sorted((t, j) for j, (other, t, _, _) in enumerate(rows) if other == symbol and t is not None)
         gaps = Counter(b[0] - a[0] for a, b in pairwise(series) if b[0] > a[0])
