@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from consolidate.target import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 _TEMPLATE = "template_unified"
 _FOLDER = "CONSOLIDATE_TEST_FOLDER"
+_SOCKET = "CONSOLIDATE_TEST_SOCKET"
 
 
 def pytest_configure() -> None:
@@ -40,9 +43,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[embedded.Server]:
-    """The server of this test session, not durable. The last worker to leave stops it."""
+    """The server of this test session, not durable. The last worker to leave stops it.
+
+    Another version of PostgreSQL takes its place where `CONSOLIDATE_TEST_SOCKET` names the folder of a server's socket
+    (port 5432, superuser `postgres`, no password).
+    """
     shared = Path(os.environ[_FOLDER])
-    with embedded.server(shared / "postgres", durable=False) as server:
+    with _server(shared) as server:
         with (shared / "template.lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             made = shared / "template.made"
@@ -52,6 +59,12 @@ def postgres_server() -> Iterator[embedded.Server]:
                     schema.apply(connection)
                 made.touch()
         yield server
+
+
+def _server(shared: Path) -> AbstractContextManager[embedded.Server]:
+    if _SOCKET in os.environ:
+        return nullcontext(embedded.Server(socket_folder=Path(os.environ[_SOCKET])))
+    return embedded.server(shared / "postgres", durable=False)
 
 
 def _fresh(server: embedded.Server, template: str) -> Iterator[str]:
