@@ -151,5 +151,5 @@ def test_a_long_history_is_thinned_out_and_keeps_its_end(target_dsn: str, stagin
 
 def test_every_table_with_a_time_of_its_own_is_drawn_by_it() -> None:
     columns = {table.name: {column.name for column in table.columns} for table in expected().tables}
-    assert set(columns) - set(_TIMES) == {"trading.bots"}
+    assert set(columns) - set(_TIMES) == {"trading.bots", "archive.rows"}
     assert all(time in columns[table] for table, time in _TIMES.items())
