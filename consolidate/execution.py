@@ -125,8 +125,8 @@ class Execution:
             staged = self._extracted(staging)
             report = self._transformed(staged, staging, destination)
             found: dict[str, str] = {}
-            if report.exit_code == ExitCode.DONE:
-                report = self._reported(report, lambda: self._foresee(report, staging, destination, found))
+            foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, found))
+            report = foreseen if report.exit_code == ExitCode.DONE else _refused_anyway(report, foreseen)
             report = self._finish(report, staged)
             if output is not None:
                 staging.flush()
@@ -501,6 +501,17 @@ class Execution:
                     roundings=report.roundings,
                 )
             )
+
+
+def _refused_anyway(report: RunReport, foreseen: RunReport) -> RunReport:
+    """What a run would do if it were not refused: compared all the same, because that is what a person then asks."""
+    besides = foreseen.problems[len(report.problems) :] if foreseen.exit_code == report.exit_code else foreseen.problems
+    return replace(
+        foreseen,
+        status=report.status,
+        exit_code=report.exit_code,
+        problems=(*report.problems, *besides),
+    )
 
 
 def _require_free(output: Path) -> None:

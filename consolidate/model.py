@@ -372,7 +372,7 @@ class RowsWanted:
 
     def takes(self, table: str, bot: str | None) -> bool:
         """Whether rows of the table and bot are wanted."""
-        return self.table in {None, table} and (self.bot is None or self.bot == bot)
+        return self.table in {None, table, table.partition(".")[2]} and (self.bot is None or self.bot == bot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def test_a_run_like_the_last_one_says_so_in_one_line() -> None:
     targets = tuple(dataclasses.replace(one, insert=0, update=0) for one in LOADED.targets)
     report = dataclasses.replace(LOADED, command="plan", status="planned", since=last, targets=targets)
     shown = drawn(report, 120)
-    assert "new since run r1: nothing; the same sources, rows and rejects" in shown
+    assert "new since run r1: nothing; the same sources, numbers of rows, and rejects" in shown
     assert shown[-1].startswith("nothing new: 7 rows unchanged; ")
 
 

@@ -29,6 +29,7 @@ _WIDTH: Final = 420
 _HEIGHT: Final = 180
 _BAR: Final = 14
 _FEW_POINTS: Final = 40
+_FEW_TICKS: Final = 5
 _LONGEST: Final = 24
 _BEFORE_AFTER: Final = (("before", "var(--before)"), ("after", "var(--after)"))
 _COUNTED: Final = (("counts against the limit", "var(--bad)"), ("accepted", "var(--before)"))
@@ -143,12 +144,16 @@ def inserts(charts: ChartData) -> Picture | None:
     undated = sum(chart.undated for chart in charts.inserts)
     words = f"{rows(sum(map(_total, dated)))} from {first} to {last}, by the time of what they tell of"
     words += f"; {rows(undated)} without such a time" if undated else ""
+    by_day: dict[str, int] = {}
+    for (day, _), number in summed.items():
+        by_day[day] = by_day.get(day, 0) + number
+    tallest = max(by_day.values())
     spec = _spec(bars, height=_HEIGHT)
     spec |= {
         "mark": {"type": "bar", "width": max(1, min(24, 300 // max(1, len({bar["day"] for bar in bars}))))},
         "encoding": {
             "x": {"field": "day", "type": "temporal", "scale": {"type": "utc", "padding": 12}, "title": None},
-            "y": {"field": "rows", "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 1}},
+            "y": {"field": "rows", "type": "quantitative", "title": None, "axis": _whole(tallest)},
             "color": _colours("table", legend),
         },
     }
@@ -181,11 +186,16 @@ def rejects(report: RunReport) -> Picture | None:
                 "encoding": {"text": {"field": "value", "type": "quantitative", "format": ","}},
             },
         ],
-        "encoding": {"y": y, "x": {**x, "axis": {"tickCount": 4, "tickMinStep": 1, "format": ",d"}}},
+        "encoding": {"y": y, "x": {**x, "axis": {**_whole(max(by_code.values())), "format": ",d"}}},
     }
     words = "; ".join(f"{code} {count(by_code[code])}, {kinds[code]}" for code in codes)
     legend = tuple(one for one in _COUNTED if one[0] in kinds.values())
     return Picture(title="Rejected rows by code", words=words, svg=_svg(spec), legend=legend)
+
+
+def _whole(largest: int) -> _Spec:
+    """Of few rows each number is a tick; no fractions of rows."""
+    return {"values": list(range(largest + 1))} if largest <= _FEW_TICKS else {"tickCount": 4}
 
 
 def _lines(before: _Points, after: _Points, interpolate: str) -> str:

@@ -59,6 +59,7 @@ def _pictures(report: RunReport) -> dict[str, tuple[Picture, ...]]:
 def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most: int) -> str:
     made = {
         "sources": tables.sources(report, most),
+        "since": tables.since(report, most // 4),
         "targets": tables.targets(report, most),
         "money": tables.money(report, most),
         "symbols": tables.symbols(report, most // 2),
@@ -84,6 +85,7 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
             problems=tables.first(report.problems, _shortened, _MOST_PROBLEMS),
             notices=tables.first(report.notices, lambda one: _shortened(f"{one.code}: {one.message}"), _MOST_PROBLEMS),
             tables=made,
+            since="" if report.since is None else safe(report.since.run_id),
             lineages=tables.lineages(report, most // 4),
             pictures=pictures,
             left_out=tuple(_left_out(report, made.values(), most // 4)),

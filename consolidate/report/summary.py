@@ -46,6 +46,7 @@ _NARROW: Final = 80
 _LONGEST: Final = 34
 _MOST_NAMED: Final = 4
 _FEW_TABLES: Final = 5
+_FEW_BOTS: Final = 4
 _PAGE: Final = 60
 """What is longer than this is not tried."""
 
@@ -55,9 +56,15 @@ _DIGITS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What there is to tell, from the longest way to the shortest."""
+    """What there is to tell, from the longest way to the shortest.
+
+    The last `resort` lengths are taken only where everything else is as short as it can be. Of two equally long parts
+    the one with less `weight` keeps its length.
+    """
 
     lengths: tuple[tuple[RenderableType, ...], ...]
+    resort: int = 0
+    weight: float = 1
 
 
 def fitted(parts: Sequence[Part], most: int) -> list[RenderableType]:
@@ -68,7 +75,8 @@ def fitted(parts: Sequence[Part], most: int) -> list[RenderableType]:
         longer = [number for number, part in enumerate(parts) if chosen[number] + 1 < len(part.lengths)]
         if not longer:
             break
-        chosen[max(longer, key=lambda number: lines[number][chosen[number]])] += 1
+        usual = [one for one in longer if chosen[one] + 1 < len(lines[one]) - parts[one].resort]
+        chosen[max(usual or longer, key=lambda one: parts[one].weight * lines[one][chosen[one]])] += 1
     left = most - sum(one[place] for one, place in zip(lines, chosen, strict=True))
     for number in sorted(range(len(parts)), key=lambda number: -len(lines[number])):
         while chosen[number] and lines[number][chosen[number] - 1] - lines[number][chosen[number]] <= left:
@@ -122,7 +130,7 @@ def sources(report: RunReport) -> Part:
         _by_source(by_source, most) for most in (len(by_source), 12, 5, 2) if most <= min(len(by_source), _PAGE)
     ]
     lengths.append(_by_source(by_source, 0))
-    return Part(lengths=tuple(lengths))
+    return Part(lengths=tuple(lengths), weight=1.3)
 
 
 def _by_source_table(found: Sequence[tuple[str, Sequence[SourceCounts]]]) -> tuple[RenderableType, ...]:
@@ -184,7 +192,7 @@ def targets(report: RunReport) -> Part:
         rest = [one for _, counts in by_table for one in counts if (_, counts) not in kept]
         label = f"… {rows(len(by_table) - len(kept), 'more table')}"
         lengths.append(_by_bot(report, [*kept, (label, rest)], 0))
-    return Part(lengths=tuple(lengths))
+    return Part(lengths=tuple(lengths), resort=int(len(by_table) > _FEW_TABLES))
 
 
 def _all(counts: Sequence[TargetCounts]) -> TargetCounts:
@@ -318,7 +326,7 @@ def roundings(report: RunReport) -> Part:
         f"({name(largest.source)}.{name(largest.table)}, {safe(str(largest.location))})"
     )
     short = (Text(line), Text(""))
-    return Part(lengths=((shown, Text("")), short) if len(places) <= 12 else (short,))  # noqa: PLR2004 - as above
+    return Part(lengths=((shown, Text("")), short) if len(places) <= 12 else (short,), weight=4)  # noqa: PLR2004
 
 
 def controls(report: RunReport) -> Part:
@@ -355,9 +363,10 @@ def money(report: RunReport) -> Part:
     after = {one.bot_id: one for one in report.money}
     bots = sorted({*before, *after})
     ranked = sorted(bots, key=lambda one: (before.get(one) == after.get(one), one))
-    most = (len(bots), 8, 4, 2, 0)
+    most = dict.fromkeys((len(bots), 12, 8, 6, _FEW_BOTS, 2, 0))
     shown = [sorted(ranked[:number_of]) for number_of in most if number_of <= min(len(bots), _PAGE)]
-    return Part(lengths=tuple(_money(before, after, one, len(bots) - len(one)) for one in shown))
+    found = tuple(_money(before, after, one, len(bots) - len(one)) for one in shown)
+    return Part(lengths=found, resort=sum(len(one) < _FEW_BOTS for one in shown), weight=0.7)
 
 
 def _money(
@@ -431,7 +440,9 @@ def since(report: RunReport) -> Part:
         lines.append(Text(f"{label}: {count(table_.before)} → {rows(table_.now)} ({table_.now - table_.before:+,})"))
     title = Text(safe(f"new since run {last.run_id}"), style=HEADING)
     if not lines:
-        return Part(lengths=((Text.assemble(title, ": nothing; the same sources, rows and rejects"), Text("")),))
+        return Part(
+            lengths=((Text.assemble(title, ": nothing; the same sources, numbers of rows, and rejects"), Text("")),)
+        )
 
     def shown(found: Sequence[Text], left: int) -> tuple[RenderableType, ...]:
         said = (_indented(one, 2) for one in found)

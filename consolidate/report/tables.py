@@ -13,12 +13,13 @@ from consolidate.report.cells import NOT_RECORDED, amount, count, plain, quoted,
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consolidate.model import ChangedRow, Control, RunReport
+    from consolidate.model import BotMoney, ChangedRow, Control, RunReport
 
 _T = TypeVar("_T")
 _LONGEST: Final = 120
 _MOST_CELLS: Final = 30
 _FORMULA: Final = re.compile(r"[=@].*|[+\-](?![0-9.,]*$).*")
+_SIGNS: Final = {"update": ("~", "warn"), "conflict": ("!", "bad"), "insert": ("+", "good")}
 NO_BOT: Final = "shared"
 
 
@@ -115,25 +116,76 @@ def targets(report: RunReport, most: int) -> Table:
 
 
 def money(report: RunReport, most: int) -> Table:
-    """The money of each bot after the run."""
-    titles = ("trades", "open positions", "PnL USD", "fees USD", "equity USD")
+    """The money of each bot before the run and after it."""
+    before = {one.bot_id: one for one in report.money_before}
+    after = {one.bot_id: one for one in report.money}
+    bots = sorted({*before, *after})
+    titles = (
+        "trades before",
+        "trades after",
+        "open positions",
+        "PnL USD before",
+        "PnL USD after",
+        "fees USD",
+        "equity USD before",
+        "equity USD after",
+    )
     return Table(
         name="money",
         caption="Money by bot",
         columns=(Column(title="bot"), *(Column(title=one, number=True) for one in titles)),
-        rows=tuple(
-            (
-                Cell(text=name(one.bot_id)),
-                _number(one.trades),
-                _number(one.open_positions),
-                _amount(one.pnl_usd, decimals=2),
-                _amount(one.fees, decimals=2),
-                _amount(one.equity, decimals=2),
-            )
-            for one in report.money[:most]
-        ),
-        total=len(report.money),
+        rows=tuple(_money(bot, before.get(bot), after.get(bot)) for bot in bots[:most]),
+        total=len(bots),
     )
+
+
+def _money(bot: str, before: BotMoney | None, after: BotMoney | None) -> tuple[Cell, ...]:
+    def pair(of: Callable[[BotMoney], str | None]) -> tuple[Cell, Cell]:
+        was, now = (None if one is None else of(one) for one in (before, after))
+        return _amount(was, decimals=2), _amount(now, "" if was == now else "new", decimals=2)
+
+    absent = Cell(text=NOT_RECORDED, order="", tone="zero")
+    return (
+        Cell(text=name(bot)),
+        absent if before is None else _number(before.trades),
+        absent if after is None else _number(after.trades),
+        absent if after is None else _number(after.open_positions),
+        *pair(lambda one: one.pnl_usd),
+        absent if after is None else _amount(after.fees, decimals=2),
+        *pair(lambda one: one.equity),
+    )
+
+
+def since(report: RunReport, most: int) -> Table:
+    """What is new against the last run: sources, rejects, and source tables with another number of rows."""
+    last = report.since
+    lines: list[tuple[Cell, ...]] = []
+    if last is not None:
+        lines += [_news("source", one, 0, 1, "new") for one in last.new_sources]
+        lines += [_news("source", one, 1, 0, "gone") for one in last.gone_sources]
+        for one in last.rejects:
+            lines.append(_news("rejects", one.code, one.gone, one.new, f"{count(one.new)} new, {count(one.gone)} gone"))
+        for two in last.tables:
+            label = f"{two.source}.{two.table}"
+            lines.append(_news("source rows", label, two.before, two.now, f"{two.now - two.before:+,}"))
+    return Table(
+        name="since",
+        caption="New since the last run" if last is None else f"New since run {plain(last.run_id)}",
+        columns=(
+            Column(title="what"),
+            Column(title="of"),
+            Column(title="then", number=True),
+            Column(title="now", number=True),
+            Column(title="difference"),
+        ),
+        rows=tuple(lines[:most]),
+        total=len(lines),
+    )
+
+
+def _news(what: str, label: str, then: int, now: int, said: str) -> tuple[Cell, ...]:
+    tone = "warn" if what != "source rows" and now > 0 else ""
+    return Cell(text=what), Cell(text=name(label)), _number(then), _number(now), Cell(text=said, tone=tone)
 
 
 def symbols(report: RunReport, most: int) -> Table:
@@ -262,10 +314,13 @@ def controls(report: RunReport, most: int) -> Table:
 
 
 def changed(report: RunReport, most: int) -> Table:
-    """The cells of the rows that are updated, old and new side by side; a line a cell."""
+    """The cells of rows that are updated or in conflict, old and new side by side; a line a cell.
+
+    Of a conflict, old is what the target has and new what the source says.
+    """
     lines = []
     for number, row in enumerate(report.changed[:most], start=1):
-        cells = row.cells[:_MOST_CELLS]
+        cells = row.cells[:_MOST_CELLS] or ((row.reason or "all columns", None, None),)
         lines += [_changed_cell(row, number, cell) for cell in cells]
         if len(row.cells) > len(cells):
             rest = (f"{len(row.cells) - len(cells)} more columns", None, None)
@@ -273,7 +328,7 @@ def changed(report: RunReport, most: int) -> Table:
     return Table(
         name="changed",
         caption="Changed cells",
-        columns=tuple(Column(title=one) for one in ("table", "bot", "row", "column", "old", "new")),
+        columns=tuple(Column(title=one) for one in ("change", "table", "bot", "row", "column", "old", "new")),
         rows=tuple(lines),
         total=len(lines),
     )
@@ -306,16 +361,18 @@ def lineages(report: RunReport, most: int) -> tuple[Lineage, ...]:
 
 def changed_left_out(report: RunReport, most: int) -> str | None:
     """How many changed rows are not shown; None where all are."""
-    total = max(sum(one.update for one in report.targets), len(report.changed))
+    total = max(sum(one.update + one.conflict for one in report.targets), len(report.changed))
     shown = min(len(report.changed), most)
     if total <= shown:
         return None
-    return f"Changed cells: those of {rows(shown)} of {count(total)} that change are shown"
+    return f"Changed cells: those of {rows(shown)} of {count(total)} that change or are in conflict are shown"
 
 
 def _changed_cell(row: ChangedRow, number: int, cell: tuple[str, str | None, str | None]) -> tuple[Cell, ...]:
     column, old, new = cell
+    sign, tone = _SIGNS[row.action]
     return (
+        Cell(text=f"{sign} {row.action}", tone=tone),
         Cell(text=row.table),
         _bot(row.bot_id),
         Cell(text=name(row.key), link=f"#lineage-{number}"),
