@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((place for name in _NAMES if (place := shutil.which(name))), None)
+DRIVER = shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None or DRIVER is None, reason="no Chromium: apt-get install chromium chromium-driver"
