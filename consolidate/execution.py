@@ -122,7 +122,7 @@ class Execution:
         if output is not None:
             _require_free(output)
         with opened(self.project) as destination, self._begun(destination) as staging:
-            staged = self._extracted(staging)
+            staged = self._extracted(staging, is_kept=output is not None)
             report = self._transformed(staged, staging, destination)
             found: dict[str, str] = {}
             foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, found))
@@ -180,10 +180,13 @@ class Execution:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _extracted(self, staging: Staging) -> list[StagedSource]:
+    def _extracted(self, staging: Staging, *, is_kept: bool = False) -> list[StagedSource]:
+        """Read all sources. `is_kept`: the DuckDB file is to be small."""
         with self.clock.stage("extract"):
             staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
             _require_cover(self.sources, staged)
+            if not is_kept:
+                staging.hurry(sum(one.bytes_read for one in staged))
             staging.lock_down()
             self._keep(staged, staging)
         return staged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -25,6 +26,10 @@ ARRIVED: Final = "arrived"
 
 BATCH_ROWS: Final = 65_536
 _SHARE_OF_MEMORY: Final = 0.6
+_ENOUGH_MEMORY: Final = 576 * 2**20
+"""What sorts and joins of millions of rows need to be fast; what is beyond it is spilled, whatever there is of it."""
+_ROOM_FOR_PLAIN: Final = 32
+"""Uncompressed, all tables of a run together are up to so many times as large as what was read."""
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _EXHAUSTED: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
 _FULL: Final = ("Could not write", "No space left", "File too large")
@@ -61,10 +66,10 @@ class Staging:
     def open(cls, path: Path, *, memory_limit_bytes: int | None = None) -> Self:
         """Open or create the file, with UTC as time zone, its schemas and the macros of `sql/staging/`.
 
-        Memory is limited to 60 % of what this machine (or its container) has, or to `memory_limit_bytes` if that is
-        less; beyond it DuckDB spills into a folder next to the file. No extension is ever downloaded or loaded by
-        itself. Raises `UnreachableError` where the file cannot be opened, is no DuckDB file, or is held by another
-        process.
+        Memory is limited to 576 MB, to 60 % of what this machine (or its container) has, and to `memory_limit_bytes`,
+        whichever is least; beyond it DuckDB spills into a folder next to the file. No extension is ever downloaded or
+        loaded by itself. Raises `UnreachableError` where the file cannot be opened, is no DuckDB file, or is held by
+        another process.
         """
         settings: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(path.parent / "spill"),
@@ -72,9 +77,7 @@ class Staging:
             "autoload_known_extensions": False,
             "preserve_insertion_order": True,
         }
-        limit = memory_limit(memory_limit_bytes)
-        if limit is not None:
-            settings["memory_limit"] = f"{limit}B"
+        settings["memory_limit"] = f"{memory_limit(memory_limit_bytes)}B"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(path, config=settings)
@@ -138,6 +141,11 @@ class Staging:
         with self._translated():
             return Staging(self._connection.cursor(), self.path)
 
+    def hurry(self, bytes_read: int) -> None:
+        """Spend disk instead of time on the tables to come, if there is plenty: do not compress them."""
+        if shutil.disk_usage(self.path.parent).free > bytes_read * _ROOM_FOR_PLAIN:
+            self.run("set force_compression = 'uncompressed'")
+
     def lock_down(self) -> None:
         """From now on no statement can reach a file, the network, or another setting.
 
@@ -180,13 +188,11 @@ class Staging:
         return _translated(self.path)
 
 
-def memory_limit(wanted: int | None = None) -> int | None:
-    """Bytes that DuckDB may use: 60 % of this machine's or container's, or `wanted` if less; None = unknown."""
+def memory_limit(wanted: int | None = None) -> int:
+    """Bytes that DuckDB may use: 576 MB, 60 % of this machine's or container's, or `wanted`, whichever is least."""
     known = [size for size in (_physical_memory(), *map(_cgroup_memory, _CGROUP_LIMITS)) if size is not None]
-    ceiling = int(min(known) * _SHARE_OF_MEMORY) if known else None
-    if wanted is None or ceiling is None:
-        return wanted if ceiling is None else ceiling
-    return min(wanted, ceiling)
+    limits = [_ENOUGH_MEMORY, *(int(size * _SHARE_OF_MEMORY) for size in known)]
+    return min(limits if wanted is None else [*limits, wanted])
 
 
 def _physical_memory() -> int | None:

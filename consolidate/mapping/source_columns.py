@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CLASS: Final = "#class"
 _NUMBERS: Final = frozenset({ColumnType.INTEGER, ColumnType.DECIMAL, ColumnType.FLOAT})
+_MICROSECOND_LENGTH: Final = len("2024-01-02 03:04:05.678901")
 _EPOCHS: Final = {ColumnType.EPOCH_S: 6, ColumnType.EPOCH_MS: 3}
 _SQLITE_CLASSES: Final = {
     ColumnType.TEXT: ("text",),
@@ -172,11 +173,11 @@ def _typed_checks(  # noqa: PLR0911 - a case for each type
 
 
 def _number_checks(column: Column, raw: Sql, parsed: Sql) -> list[Check]:
-    unread = (raw.is_not(None), parsed.is_(None))
+    unread = sa.and_(raw.is_not(None), parsed.is_(None))
     checks = [
-        _check(RejectCode.NOT_FINITE, column, sa.and_(*unread, call("is_not_finite", raw))),
-        _check(RejectCode.BAD_VALUE, column, sa.and_(*unread, sa.not_(call("is_number", raw)))),
-        _check(RejectCode.OUT_OF_RANGE, column, sa.and_(*unread)),
+        _check(RejectCode.NOT_FINITE, column, _where(unread, call("is_not_finite", raw))),
+        _check(RejectCode.BAD_VALUE, column, _where(unread, sa.not_(call("is_number", raw)))),
+        _check(RejectCode.OUT_OF_RANGE, column, unread),
     ]
     if column.type is ColumnType.INTEGER:
         whole = call("num_fits", parsed, sa.literal_column("0"))
@@ -185,11 +186,12 @@ def _number_checks(column: Column, raw: Sql, parsed: Sql) -> list[Check]:
 
 
 def _time_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: Layers) -> list[Check]:
-    unread = (raw.is_not(None), parsed.is_(None))
+    unread = sa.and_(raw.is_not(None), parsed.is_(None))
+    fine = sa.func.strlen(raw) > sa.literal_column(str(_MICROSECOND_LENGTH))
     checks = [
-        _check(RejectCode.OUT_OF_RANGE, column, sa.and_(*unread, call("time_unbounded", raw))),
-        _check(RejectCode.BAD_VALUE, column, sa.and_(*unread)),
-        _check(RejectCode.INEXACT, column, call("time_inexact", raw)),
+        _check(RejectCode.OUT_OF_RANGE, column, _where(unread, call("time_unbounded", raw))),
+        _check(RejectCode.BAD_VALUE, column, unread),
+        _check(RejectCode.INEXACT, column, _where(fine, call("time_inexact", raw))),
         _check(RejectCode.OUT_OF_RANGE, column, sa.not_(call("time_in_range", parsed))),
     ]
     if column.type is ColumnType.LOCAL_TIME:
@@ -198,6 +200,11 @@ def _time_checks(column: Column, raw: Sql, parsed: Sql, store: Store, layers: La
         codes = (RejectCode.AMBIGUOUS_TIME, RejectCode.SKIPPED_TIME)
         checks += [_check(code, column, fault == text(code.value)) for code in codes]
     return checks
+
+
+def _where(first: Sql, second: Sql) -> Sql:
+    """Whether both hold; unlike those of an `and`, the second is computed only where the first holds."""
+    return sa.case((first, second))
 
 
 def _json_checks(column: Column, raw: Sql, store: Store) -> list[Check]:

@@ -18,6 +18,8 @@ from consolidate.transform.source import Routing, TransformSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from consolidate.mapping.table import CompiledTable
+    from consolidate.model import StagedTable
     from consolidate.staging import Staging
 
 __all__ = ["BotConfiguration", "BotRow", "Routing", "TransformSource", "Transformed", "made_bots", "transform"]
@@ -51,8 +53,10 @@ def transform(
         staged = {table.table: table for table in source.staged.tables}
         for table in source.compiled.tables:
             found = staged.get(table.mapping.table)
-            if found is None:
+            if found is None or _is_idle(table, found):
                 leave_empty(staging, Names(source=source.name, table=table.mapping.table), table)
+                if found is not None:
+                    counts.append(SourceCounts(source=source.name, table=found.table, read=0))
                 continue
             subject = f"{source.name}.{found.table}"
             observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
@@ -64,8 +68,13 @@ def transform(
         finish_bots(staging, source)
     for source in sources:
         for table in source.compiled.tables:
-            if any(one.table == table.mapping.table for one in source.staged.tables):
+            if any(one.table == table.mapping.table and not _is_idle(table, one) for one in source.staged.tables):
                 write_residuals(staging, source.name, table)
                 write_notices(staging, source.name, table)
     add_bots(staging, tuple(bots))
     return Transformed(counts=tuple(counts), roundings=tuple(roundings))
+
+
+def _is_idle(table: CompiledTable, staged: StagedTable) -> bool:
+    """Whether there is nothing to transform: no rows, and no rule that looks at what others made."""
+    return not staged.rows and not table.warns

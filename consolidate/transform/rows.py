@@ -82,8 +82,14 @@ def transform_table(
 
 
 def leave_empty(staging: Staging, names: Names, table: CompiledTable) -> None:
-    """For a table that the store may lack, and lacks: what the finds and `newest` of others look at, without rows."""
-    kinds = {Kind.TIME: "timestamp", Kind.DATE: "date", Kind.LOCAL_DATE: "date"}
+    """For a table that the store lacks, or that has no rows: what the finds and `newest` of others look at."""
+    kinds = {
+        Kind.TIME: "timestamp",
+        Kind.DATE: "date",
+        Kind.LOCAL_DATE: "date",
+        Kind.BOOL: "boolean",
+        Kind.NUMBER: "struct(m hugeint, s integer)",
+    }
     columns = [
         f"{quoted(f'v:{column.name}')} {kinds.get(KINDS[column.type], 'varchar')}" for column in table.mapping.columns
     ]
