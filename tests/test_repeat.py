@@ -41,8 +41,8 @@ def ran(file: Path) -> tuple[RunReport, bool]:
 def told(report: RunReport) -> dict[str, Any]:
     """What a report says of the rows, without what every run says differently."""
     said = document.run(report)
-    for name in ("run_id", "seconds", "run_dir", "rejects_file"):
-        del said[name]
+    for name in ("run_id", "seconds", "run_dir", "rejects_file", "since"):
+        said.pop(name, None)
     return said
 
 
