@@ -146,6 +146,7 @@ def compare(
     *,
     sources: Sequence[str],
     on_conflict: str = "refuse",
+    proving: bool = False,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> DiffReport:
     """Compare all candidates with the target and leave the verdicts in DuckDB (see `TableDiff`).
@@ -153,12 +154,15 @@ def compare(
     `connection` must be in `target.transaction.transaction` (to load then) or `.snapshot` (a dry run); None says that
     the target has no schema yet. `sources` are the names of all sources of the run, also of those without candidates.
     `on_conflict` says what becomes of rows that are in conflict: "refuse" counts them as such, "target" leaves them as
-    the target has them, "source" overwrites them. Writes nothing to PostgreSQL. Raises `psycopg.Error`.
+    the target has them, "source" overwrites them. `proving`: no hash of
+    lineage is taken for one of a candidate. Writes nothing to PostgreSQL. Raises `psycopg.Error`.
     """
     if connection is None:
         held.fill_no_lineage(staging)
     else:
         held.fill_lineage(connection, staging, sources)
+    if proving:
+        staging.run(f"update {HELD_LINEAGE} set sent_hash = null")
     staging.run(f"create or replace table {_GONE} (source varchar, source_table varchar, source_key varchar)")
     diffs: list[TableDiff] = []
     counts: list[TargetCounts] = []

@@ -216,7 +216,13 @@ class Rounding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A control total: the same measure taken on both sides. Decimals are text; `difference` is target minus source."""
+    """A control total: the same measure taken on both sides; source = rejected and target together. Decimals are text.
+
+    `source_value` is what the source says in the target's units, of the rows that this load had to prove: of loaded and
+    equal ones, and of those rejected. `rejected_value` is None where it was not measured: `rejected_reason` says why,
+    and `source_value` is without it. (An extreme of no rows is None too, without a reason.) `difference` is what of the
+    source is neither rejected nor in the target: 0, or the run is rolled back.
+    """
 
     table: str
     bot_id: str | None
@@ -226,6 +232,7 @@ class Control:
     target_value: str | None
     difference: str | None
     status: str  # "equal" | "different"
+    rejected_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

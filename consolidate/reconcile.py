@@ -17,7 +17,7 @@ from consolidate.relations import work
 from consolidate.target import readback
 from consolidate.target.cells import differing
 from consolidate.target.contract import expected
-from consolidate.target.controls import controls
+from consolidate.target.controls import controls, of_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,6 +65,9 @@ def reconcile(
                 stage="reconcile", subject=table.name, done=diff.insert + diff.update, total=diff.insert + diff.update
             )
         )
+    for table in expected().tables:
+        if all(diff.table != table.name for diff in report.tables):
+            proved.extend(of_rejected(staging, table))
     if not problems:
         problems.extend(_unequal(proved))
     if problems:

@@ -24,6 +24,7 @@ from consolidate.relations import HELD_LINEAGE, LINEAGE, STORED_KEY, work
 from consolidate.staging import Staging
 from consolidate.target.cells import differing
 from consolidate.target.contract import expected
+from consolidate.target.lineage_proof import wrong_lineage
 from consolidate.target.transaction import snapshot
 from consolidate.transform import BotRow, TransformSource, transform
 
@@ -70,7 +71,8 @@ def verify(
     run read it. A run that left no evidence (its folder is gone, it died after the commit, the disk was full) is proved
     from the sources as they are. Rows that later runs wrote are left out, and counted in a notice. `status` is "loaded"
     and the exit code 0 where every row is as it was loaded; else "failed" and 5, with each differing row in `problems`:
-    table, key, columns, both values.
+    table, key, columns, both values. Lineage is proved with the rows: which source rows lead to them, their hashes, and
+    the residual.
     """
     started = time.perf_counter()
     with opened(project) as destination, connect(destination.dsn, what=_WHAT) as connection:
@@ -81,16 +83,21 @@ def verify(
             transformed = transform(staging, basis.sources, basis.bots, observe)
             names = [source.name for source in basis.sources]
             with snapshot(connection):
-                report = diff.compare(staging, connection, sources=names, observe=observe)
+                report = diff.compare(staging, connection, sources=names, proving=True, observe=observe)
                 later = _later(connection, chosen.run_id)
                 problems, superseded, count = _differences(connection, staging, report, later)
+                hashed = [one.table for one in report.tables if one.hashed]
+                wrong = wrong_lineage(connection, staging, hashed, chosen.run_id)
+        lineage = [str(one) for one in wrong if (one.table, one.key) not in later]
+        problems += _first(lineage)
     seconds = round(time.perf_counter() - started, 3)
     proved = sum(one.candidate for one in report.tables) - count - superseded
+    differs = bool(count or lineage)
     return RunReport(
         command="verify",
         run_id=chosen.run_id,
-        status="failed" if count else "loaded",
-        exit_code=ExitCode.RECONCILIATION if count else ExitCode.DONE,
+        status="failed" if differs else "loaded",
+        exit_code=ExitCode.RECONCILIATION if differs else ExitCode.DONE,
         run_dir=folder,
         target=destination.shown,
         sources=transformed.counts,
@@ -226,6 +233,11 @@ def _differences(
     if count > MOST_NAMED:
         lines.append(f"… and {count - MOST_NAMED} more rows")
     return lines, superseded, count
+
+
+def _first(lines: list[str]) -> list[str]:
+    rest = len(lines) - MOST_NAMED
+    return lines if rest <= 0 else [*lines[:MOST_NAMED], f"… and {rest} more lineage rows"]
 
 
 def _unproved(staging: Staging, table: str) -> list[tuple[int, str, str]]:

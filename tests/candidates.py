@@ -11,6 +11,7 @@ from consolidate.canonical import columns
 from consolidate.relations import candidates
 from consolidate.staging import quoted
 from consolidate.target.contract import expected
+from consolidate.transform.measured import create_measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +95,7 @@ def fill(staging: Staging, rows: Iterable[Candidate], rejects: Iterable[Rejected
     """Make `cand` and `rej` hold exactly these rows, numbered table by table in this order."""
     for table in expected().tables:
         create(staging, table)
+    create_measured(staging)
     staging.run("""
         create or replace table cand."#lineage" (target_table varchar, "#n" bigint, source varchar,
             source_table varchar, source_key varchar, outcome varchar, source_hash uuid, residual varchar);

@@ -47,7 +47,7 @@ def test_a_loaded_run_is_proved_in_rows_and_totals(target_dsn: str, staging: Sta
     found = {(one.table, one.bot_id, one.measure): one for one in proof.controls}
     assert all(one.status == "equal" and one.difference == "0" for one in proof.controls)
     total = found["trading.trades", "alpha_001", "sum(quantity)"]
-    assert (total.source_value, total.target_value, total.rejected_value) == ("1.00000000", "1.00000000", None)
+    assert (total.source_value, total.target_value, total.rejected_value) == ("1.00000000", "1.00000000", "0")
     assert found["trading.trades", "alpha_001", "count"].target_value == "2"
     assert found["trading.trades", "alpha_001", "count(status = pending)"].target_value == "1"
     assert found["trading.trades", "alpha_001", "max(entry_time)"].target_value == "2024-01-02T03:04:05.678901Z"

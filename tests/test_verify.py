@@ -103,6 +103,42 @@ def test_every_single_changed_cell_is_found_and_named(tmp_path: Path, target_dsn
     assert unnamed == []
 
 
+LINEAGE_CHANGES = {
+    "row_hash": "md5(coalesce(l.row_hash::text, '') || 'x')::uuid",
+    "source_hash": "md5(coalesce(l.source_hash::text, '') || 'x')::uuid",
+    "outcome": "case l.outcome when 'mapped' then 'merged' else 'mapped' end",
+    "residual": "coalesce(l.residual, '{}') || '{\"z\": 1}'",
+    "run_id": "'other'",
+    "first_run_id": "'other'",
+    "source_key": "l.source_key || 'x'",
+}
+
+
+def test_every_single_changed_cell_of_lineage_is_found_and_named(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _loaded(tmp_path, target_dsn, "momentum", "lxalgo")
+    dice = random.Random(20261121)
+    changed: list[tuple[str, str, str]] = []
+    with connect(target_dsn, what="the target") as connection:
+        rows = connection.execute(
+            "select target_table, target_key, source_table, source_key from audit.migration_lineage order by 1, 2, 3, 4"
+        ).fetchall()
+        for row in dice.sample(rows, 60):
+            column = dice.choice(sorted(LINEAGE_CHANGES))
+            connection.execute(
+                f"update audit.migration_lineage l set {column} = {LINEAGE_CHANGES[column]} where target_table = %s"
+                " and target_key = %s and source_table = %s and source_key = %s".encode(),
+                row,
+            )
+            changed.append((f"{row[0]} {row[1]}: its lineage from ", f".{row[2]} {row[3]} ", column))
+    report = pipeline.verify(loaded)
+    assert report.exit_code == ExitCode.RECONCILIATION
+    for begin, source_row, column in changed:
+        named = [one for one in report.problems if one.startswith(begin) and source_row in one]
+        assert len(named) == 1, (begin, source_row, column)
+        assert named[0].endswith("is missing" if column == "source_key" else f"differs in {column}")
+    assert len(report.problems) == len(changed)
+
+
 def test_a_deleted_row_is_named(tmp_path: Path, target_dsn: str) -> None:
     loaded = _loaded(tmp_path, target_dsn, "momentum")
     with connect(target_dsn, what="the target") as connection:

@@ -75,6 +75,7 @@ def run(report: RunReport) -> Document:
                 "measure": control.measure,
                 "source_value": control.source_value,
                 "rejected_value": control.rejected_value,
+                "rejected_reason": control.rejected_reason,
                 "target_value": control.target_value,
                 "difference": control.difference,
                 "status": control.status,

@@ -13,7 +13,7 @@ from consolidate.staging import quoted
 from consolidate.target.readback import PROVABLE, aggregates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from consolidate.diff import TableDiff
     from consolidate.staging import Staging
@@ -25,12 +25,29 @@ _DIGITS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measure:
-    """What is measured: its name in reports, and the SQL for its text on either side, over the rows' alias."""
+    """What is measured: its name in reports, and the SQL for its text on either side, over the rows' alias.
+
+    `column` is what it is measured of; None: the rows themselves.
+    """
 
     name: str
     duckdb: str
     postgres: str
-    is_time: bool = False
+    column: str | None = None
+    extreme: str | None = None  # "min" | "max", of times
+
+
+_COUNT: Final = _Measure(name="count", duckdb="cast(count(*) as varchar)", postgres="count(*)::text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """What a measure is on each side for one bot. `reason`: why `rejected` is not known."""
+
+    ours: str | None
+    theirs: str | None
+    rejected: str | None
+    reason: str | None = None
 
 
 def controls(
@@ -38,47 +55,146 @@ def controls(
 ) -> Iterator[Control]:
     """The control totals of one table, by bot: count, exact sums, first and last times, counts by status.
 
-    `rows` is the SQL of `target.readback.name_proved`. Measures that are null on both sides are left out.
+    `rows` is the SQL of `target.readback.name_proved`. Measures that are null on all sides are left out.
     """
     origin = f"from {candidates(table.name)} c"
     if not diff.fresh:
         origin += f' join {work("diff", table.name)} d on d.n = c."#n" where {PROVABLE}'
-    by_bot = table.column("bot_id") is not None
+    bot = "t.bot_id" if table.column("bot_id") is not None else ""
     wanted = _measures(table)
-    ours = staging.rows(f'select c."#bot", {", ".join(one.duckdb for one in wanted)} {origin} group by c."#bot"')
-    theirs = aggregates(
-        connection,
-        ", ".join(["t.bot_id" if by_bot else "null", *(one.postgres for one in wanted)]),
-        rows,
-        "t.bot_id" if by_bot else "",
-    )
-    sources = {_text(bot): [_text(value) for value in values] for bot, *values in ours}
-    targets = {_text(bot): [_text(value) for value in values] for bot, *values in theirs}
-    nothing: list[str | None] = [None] * len(wanted)
-    for bot in sorted(sources.keys() | targets.keys(), key=lambda name: name or "\U0010ffff"):
-        pairs = zip(sources.get(bot, nothing), targets.get(bot, nothing), strict=True)
-        for measure, (source, target) in zip(wanted, pairs, strict=True):
-            if source is not None or target is not None:
-                yield _control(table.name, bot, measure, source, target)
+    theirs = aggregates(connection, ", ".join([bot or "null", *(one.postgres for one in wanted)]), rows, bot)
+    yield from _compared(table, wanted, _ours(staging, wanted, origin), _by_bot(theirs), rejected(staging, table))
     if table.column("status") is not None:
-        yield from _by_status(staging, connection, table, origin, rows)
+        counted = aggregates(connection, "t.bot_id, t.status, count(*)::text", rows, "t.bot_id, t.status")
+        yield from _by_status(staging, table, _statuses(staging, origin), counted)
+
+
+def of_rejected(staging: Staging, table: TableContract) -> Iterator[Control]:
+    """The control totals of a table that no candidate is of: of the rejected rows alone."""
+    yield from _compared(table, _measures(table), {}, {}, rejected(staging, table))
+    if table.column("status") is not None:
+        yield from _by_status(staging, table, [], [])
+
+
+def _ours(staging: Staging, wanted: tuple[_Measure, ...], origin: str) -> dict[str | None, list[str | None]]:
+    select = ", ".join(one.duckdb for one in wanted)
+    return _by_bot(staging.rows(f'select c."#bot", {select} {origin} group by c."#bot"'))
+
+
+def _by_bot(rows: Sequence[tuple[object, ...]]) -> dict[str | None, list[str | None]]:
+    return {_text(bot): [_text(value) for value in values] for bot, *values in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """What is known of the rejected rows of a table, by bot; see `consolidate.transform.measured`.
+
+    `values` in the order of the measures; `lost`: rows in which the value of a measure is not known; `certain` rows
+    would have become one row each, of the `uncertain` nobody knows.
+    """
+
+    values: dict[str | None, list[str | None]]
+    lost: dict[str | None, list[int]]
+    certain: dict[str | None, int]
+    uncertain: dict[str | None, int]
+
+    @property
+    def bots(self) -> set[str | None]:
+        """All bots that something was rejected of."""
+        return {*self.values, *self.certain, *self.uncertain}
+
+    def of(self, bot: str | None, place: int, measure: _Measure) -> tuple[str | None, str | None]:
+        """The value of a measure, and why it is not known."""
+        lost = self.lost[bot][place] if bot in self.lost else 0
+        lost += self.uncertain.get(bot, 0) + (0 if measure is _COUNT else self.certain.get(bot, 0))
+        if lost:
+            return None, f"the values of {lost} rejected rows are not known"
+        values = self.values.get(bot)
+        value = None if values is None else values[place]
+        if measure is _COUNT:
+            return str(int(value or 0) + self.certain.get(bot, 0)), None
+        return value, None
+
+
+def rejected(staging: Staging, table: TableContract) -> Rejected:
+    """Measure what was rejected of a table."""
+    wanted, place = _measures(table), f"rej.{quoted(table.name)}"
+    lost = [
+        f'count(*) filter (where not c."#whole" and c.{quoted(one.column)} is null)' for one in wanted if one.column
+    ]
+    found = staging.rows(f'select c."#bot", 0, {", ".join([*lost, "0"])} from {place} c group by c."#bot"')
+    unmeasured = staging.rows(
+        "select bot, sum(rows) filter (where certain)::bigint, sum(rows) filter (where not certain)::bigint"
+        ' from rej."#unmeasured" where target = ? group by bot',
+        [table.name],
+    )
+    return Rejected(
+        values=_ours(staging, wanted, f"from {place} c"),
+        lost={_text(bot): [int(str(number)) for number in numbers] for bot, *numbers in found},
+        certain={_text(bot): int(str(certain or 0)) for bot, certain, _ in unmeasured},
+        uncertain={_text(bot): int(str(uncertain or 0)) for bot, _, uncertain in unmeasured},
+    )
+
+
+def _compared(
+    table: TableContract,
+    wanted: tuple[_Measure, ...],
+    ours: dict[str | None, list[str | None]],
+    theirs: dict[str | None, list[str | None]],
+    out: Rejected,
+) -> Iterator[Control]:
+    nothing: list[str | None] = [None] * len(wanted)
+    for bot in sorted(ours.keys() | theirs.keys() | out.bots, key=lambda name: name or "\U0010ffff"):
+        for place, measure in enumerate(wanted):
+            value, reason = out.of(bot, place, measure)
+            none = "0" if measure is _COUNT else None
+            side = _Side(
+                ours=ours.get(bot, nothing)[place] or none,
+                theirs=theirs.get(bot, nothing)[place] or none,
+                rejected=value,
+                reason=reason,
+            )
+            if side.ours is not None or side.theirs is not None or side.rejected is not None:
+                yield _control(table.name, bot, measure, side)
+
+
+def _statuses(staging: Staging, origin: str) -> list[tuple[object, ...]]:
+    return staging.rows(f'select c."#bot", c.status, cast(count(*) as varchar) {origin} group by all')
 
 
 def _by_status(
-    staging: Staging, connection: Connection, table: TableContract, origin: str, rows: str
+    staging: Staging,
+    table: TableContract,
+    counted: Sequence[tuple[object, ...]],
+    theirs: Sequence[tuple[object, ...]],
 ) -> Iterator[Control]:
-    ours = staging.rows(f'select c."#bot", c.status, cast(count(*) as varchar) {origin} group by all')
-    theirs = aggregates(connection, "t.bot_id, t.status, count(*)::text", rows, "t.bot_id, t.status")
-    sources = {(_text(bot), _text(status)): _text(number) for bot, status, number in ours}
-    targets = {(_text(bot), _text(status)): _text(number) for bot, status, number in theirs}
-    for bot, status in sorted(sources.keys() | targets.keys(), key=lambda pair: (pair[0] or "", pair[1] or "")):
+    place = f"rej.{quoted(table.name)}"
+    sources, targets, out = (
+        {(_text(bot), _text(status)): _text(number) for bot, status, number in rows}
+        for rows in (counted, theirs, _statuses(staging, f"from {place} c"))
+    )
+    unknown = staging.rows(
+        f'select c."#bot", count(*) from {place} c where c.status is null and not c."#whole" group by 1 union all'
+        ' select bot, sum(rows)::bigint from rej."#unmeasured" where target = ? group by 1',
+        [table.name],
+    )
+    lost: dict[str | None, int] = {}
+    for bot, number in unknown:
+        lost[_text(bot)] = lost.get(_text(bot), 0) + int(str(number))
+    found = sources.keys() | targets.keys() | {(bot, status) for bot, status in out if status or not lost.get(bot)}
+    for bot, status in sorted(found, key=lambda pair: (pair[0] or "", pair[1] or "")):
         name = "count(status is null)" if status is None else f"count(status = {status})"
-        measure = _Measure(name=name, duckdb="", postgres="")
-        yield _control(table.name, bot, measure, sources.get((bot, status), "0"), targets.get((bot, status), "0"))
+        side = _Side(
+            ours=sources.get((bot, status), "0"),
+            theirs=targets.get((bot, status), "0"),
+            rejected=None if lost.get(bot) else out.get((bot, status), "0"),
+            reason=f"the status of {lost[bot]} rejected rows is not known" if lost.get(bot) else None,
+        )
+        yield _control(table.name, bot, _Measure(name=name, duckdb="", postgres=""), side)
 
 
 def _measures(table: TableContract) -> tuple[_Measure, ...]:
-    found = [_Measure(name="count", duckdb="cast(count(*) as varchar)", postgres="count(*)::text")]
+    found = [_COUNT]
     for column in columns(table):
         name = quoted(column.name)
         if column.type.startswith("numeric"):
@@ -87,6 +203,7 @@ def _measures(table: TableContract) -> tuple[_Measure, ...]:
                     name=f"sum({column.name})",
                     duckdb=f"cast(sum(c.{name}) as varchar)",
                     postgres=f"sum(t.{name})::text",
+                    column=column.name,
                 )
             )
         elif form(column) is Form.TIME or column.type == "date":
@@ -95,31 +212,48 @@ def _measures(table: TableContract) -> tuple[_Measure, ...]:
                     name=f"{extreme}({column.name})",
                     duckdb=duckdb_text_of(form(column), f"{extreme}(c.{name})"),
                     postgres=f"{extreme}(t.{name})::text",
-                    is_time=True,
+                    column=column.name,
+                    extreme=extreme,
                 )
                 for extreme in ("min", "max")
             )
     return tuple(found)
 
 
-def _control(table: str, bot: str | None, measure: _Measure, source: str | None, target: str | None) -> Control:
+def _control(table: str, bot: str | None, measure: _Measure, side: _Side) -> Control:
+    ours, theirs, out = side.ours, side.theirs, side.rejected
+    if measure.extreme is None and side.reason is None and out is None:
+        out = "0"
+    values = [_iso(value) if measure.extreme else value for value in (_together(measure, ours, out), out, theirs)]
     return Control(
         table=table,
         bot_id=bot,
         measure=measure.name,
-        source_value=_iso(source) if measure.is_time else source,
-        rejected_value=None,
-        target_value=_iso(target) if measure.is_time else target,
-        difference=_difference(measure, source, target),
-        status="equal" if source == target else "different",
+        source_value=values[0],
+        rejected_value=values[1],
+        target_value=values[2],
+        difference=_difference(measure, ours, theirs),
+        status="equal" if ours == theirs else "different",
+        rejected_reason=side.reason,
     )
 
 
+def _together(measure: _Measure, ours: str | None, out: str | None) -> str | None:
+    """What the source says: of the candidates and of the rejected rows together."""
+    if ours is None or out is None:
+        return ours if out is None else out
+    if measure.extreme is not None:
+        # Texts of one form, with the year in four digits, are in the order of their times.
+        return min(ours, out) if measure.extreme == "min" else max(ours, out)
+    with localcontext(prec=_DIGITS):
+        return format(Decimal(ours) + Decimal(out), "f")
+
+
 def _difference(measure: _Measure, source: str | None, target: str | None) -> str | None:
-    """Target minus source; None where that is no number."""
+    """Target minus source, what was rejected left out of both; None where that is no number."""
     if source == target:
         return "0"
-    if measure.is_time or source is None or target is None:
+    if measure.extreme is not None or source is None or target is None:
         return None
     with localcontext(prec=_DIGITS):
         difference = Decimal(target) - Decimal(source)

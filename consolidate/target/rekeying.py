@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consolidate.canonical import copy_cell, copy_line, postgres_row_hash, postgres_text
+from consolidate.canonical import Form, form, postgres_row_hash, postgres_text
 from consolidate.relations import HELD_LINEAGE, LINEAGE, STORED_KEY, candidates, unified, work
 from consolidate.staging import literal, quoted
+from consolidate.target.asked import answers
 from consolidate.target.identity import CANDLES, Known, identity
-from consolidate.target.stream import copy_in, copy_out
 
 if TYPE_CHECKING:
     from consolidate.staging import Staging
@@ -38,22 +38,18 @@ def fill_rekeyed(connection: Connection, staging: Staging, table: TableContract)
         staging.run(f"create or replace table {rekeyed} (n bigint, former_key varchar, row_hash uuid)")
         return
     key = next(column for column in table.columns if column.name == found.target_key)
-    name = unified(table.name)
-    connection.execute(
-        f"create temporary table moved on commit drop as select 0::bigint as n, t.{quoted(key.name)} as former_key"
-        f" from {name} t with no data".encode()
-    )
-    line = copy_line([copy_cell("cast(p.n as varchar)", escape=False), copy_cell("p.former_key", escape=True)])
-    copy_in(connection, "pg_temp.moved (n, former_key)", staging, f"select {line} as line from {pairs} p")
-    copy_out(
+    answers(
         connection,
-        f"select m.n, {postgres_text(key, 't')}, {postgres_row_hash(table, 't')}"
-        f" from pg_temp.moved m join {name} t on t.{quoted(key.name)} = m.former_key",
         staging,
+        f"select cast(p.n as varchar) as n, p.former_key from {pairs} p",
+        [("n", "bigint"), ("former_key", "text" if form(key) is Form.TEXT else key.type)],
+        lambda asked: (
+            f"select q.n, {postgres_text(key, 't')}, {postgres_row_hash(table, 't')}"
+            f" from {asked} join {unified(table.name)} t on t.{quoted(key.name)} = q.former_key"
+        ),
         rekeyed,
         (("n", "bigint"), ("former_key", "varchar"), ("row_hash", "uuid")),
     )
-    connection.execute(b"drop table pg_temp.moved")
 
 
 _NO_PAIRS: Final = "select cast(null as bigint) as n, cast(null as varchar) as former_key where false"

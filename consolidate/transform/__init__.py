@@ -9,6 +9,7 @@ from consolidate.model import Progress, Rounding, SourceCounts
 from consolidate.transform.bots import BotConfiguration, BotRow, add_bots, made_bots
 from consolidate.transform.bots_of_rows import finish_bots, open_ids
 from consolidate.transform.candidates import create_candidates
+from consolidate.transform.measured import create_measured
 from consolidate.transform.names import Names
 from consolidate.transform.notices import create_notices, write_notices
 from consolidate.transform.residual import write_residuals
@@ -47,6 +48,7 @@ def transform(
     create_candidates(staging)
     create_notices(staging)
     open_ids(staging, [bot.id for bot in bots])
+    create_measured(staging)
     counts: list[SourceCounts] = []
     roundings: list[Rounding] = []
     for source in sources:

@@ -18,6 +18,7 @@ from consolidate.transform.candidates import append, next_number, write_lineage
 from consolidate.transform.constraints import making_blocks, reject_check_violations, reject_duplicates
 from consolidate.transform.finds import find_candidates
 from consolidate.transform.joined import joined_rows
+from consolidate.transform.measured import measure
 from consolidate.transform.merges import into_made, shared_made
 from consolidate.transform.names import Names, label, living_rows, relation, rendered
 from consolidate.transform.pairs import pair_events, reject_broken_groups
@@ -77,6 +78,7 @@ def transform_table(
     fates.follow(staging, names)
     _make(staging, names, table)
     fates.write_rejects(staging, names, [column.name for column in staged.columns])
+    measure(staging, names, table)
     counts = counted(staging, names, table, staged)
     return TableResult(counts=counts, roundings=roundings(staging, names, table))
 

@@ -6,8 +6,9 @@
 create or replace macro is_time(t) as
     regexp_full_match(t, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?');
 
+-- No clock is more than 14 hours from UTC; PostgreSQL takes offsets below 16 hours, and so do we.
 create or replace macro is_instant(t) as
-    regexp_full_match(t, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)? ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)');
+    regexp_full_match(t, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)? ?([Zz]|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)');
 
 -- Digits beyond the microsecond that are not 0.
 create or replace macro time_inexact(t) as regexp_matches(t, '\.[0-9]{6}[0-9]*[1-9]');
