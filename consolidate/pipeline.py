@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from consolidate.errors import Problem
     from consolidate.model import Passport, Progress, RowsWanted, RunReport, SourceInspection
     from consolidate.project import Project
+    from consolidate.scaffold.draft import Draft
 
 __all__ = [
     "apply",
@@ -26,6 +27,7 @@ __all__ = [
     "rollback",
     "run",
     "runs",
+    "scaffold",
     "test",
     "verify",
 ]
@@ -141,3 +143,13 @@ def test(
     from consolidate.cases import case, trial  # noqa: PLC0415 - as above
 
     return trial.run(case.listed(mapping, cases), update=update, observe=observe)
+
+
+def scaffold(
+    source: str, into: Path, *, schema: str | None = None, observe: Callable[[Progress], None] = lambda _: None
+) -> Draft:
+    """Draft the mapping of a store; see `consolidate.scaffold.scaffold`."""
+    from consolidate.project import environment  # noqa: PLC0415 - as above
+    from consolidate.scaffold import scaffold as drafting  # noqa: PLC0415 - as above
+
+    return drafting.scaffold(source, into, schema=schema, environment=environment(), observe=observe)

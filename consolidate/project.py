@@ -32,6 +32,7 @@ __all__ = [
     "ProjectSource",
     "RowBot",
     "RowBots",
+    "environment",
     "examine",
     "load",
     "read_root",
@@ -148,6 +149,11 @@ def examine(file: Path, environment: Mapping[str, str] | None = None) -> Examine
     reading = Reading(variables, problems)
     project = _project(root, file, hashlib.sha256(text.encode()).hexdigest(), reading, variables.get("HOME"))
     return Examined(project=project, problems=problems.found)
+
+
+def environment() -> Mapping[str, str]:
+    """The variables of the process, for what is no project file and may name some."""
+    return os.environ
 
 
 def read_root(root: yaml.Mapping, file: Path, problems: yaml.Problems) -> Project:

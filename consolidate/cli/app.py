@@ -24,6 +24,7 @@ from consolidate.cli import (
     rollback,
     run,
     runs,
+    scaffold,
     schema,
     test,
     verify,
@@ -54,6 +55,7 @@ for _verb, _short in (
     (rejects.rejects, "List and export what a run rejected."),
     (rollback.rollback, "Put the target back to what it held before a run."),
     (verify.verify, "Prove a loaded run again."),
+    (scaffold.scaffold, "Draft a mapping from a store, with every guess and question marked."),
     (test.test, "Run the cases of a mapping: fixture stores in, expected rows out."),
     (explain.explain, "Show where a loaded row comes from."),
 ):

@@ -21,6 +21,7 @@ INSPECTION: Final = "consolidate.inspect/1"
 SCHEMA: Final = "consolidate.schema/1"
 INIT: Final = "consolidate.init/1"
 TEST: Final = "consolidate.test/1"
+SCAFFOLD: Final = "consolidate.scaffold/1"
 
 Document: TypeAlias = dict[str, Any]
 """A JSON object: text, whole numbers, seconds, null, and lists and objects of them. Decimals are text."""
@@ -238,6 +239,20 @@ def inspection(found: SourceInspection, exit_code: ExitCode) -> Document:
             }
             for table in found.tables
         ],
+    }
+
+
+def drafted(
+    folder: Path, files: Sequence[str], mapped: Sequence[tuple[str, str]], ignored: Sequence[str], questions: int
+) -> Document:
+    """The draft of a mapping: its files, which unified table each source table goes to, and how much is open."""
+    return {
+        **refusal(SCAFFOLD, "scaffold", ExitCode.DONE, ()),
+        "folder": str(folder),
+        "files": list(files),
+        "tables": [{"table": table, "target": target} for table, target in mapped],
+        "ignored": list(ignored),
+        "questions": questions,
     }
 
 
