@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consolidate import fixtures, pipeline, project
 from consolidate.errors import UsageError
-from consolidate.scaffold import match
+from consolidate.scaffold import words
 from consolidate.scaffold.draft import MARK
 from consolidate.scaffold.scaffold import scaffold
 from consolidate.target.contract import expected
@@ -248,5 +248,5 @@ def test_a_place_that_is_none_is_told_without_a_secret(source: str, code: str, t
 
 def test_words_name_columns_and_tables_of_the_target_only() -> None:
     columns = {column.name for table in expected().tables for column in table.columns}
-    assert set(match.ALIKE) | match.PRICES | match.UNITLESS <= columns
-    assert {table.name for table in expected().tables} >= set(match.TABLES) | set(match.IDS)
+    assert set(words.ALIKE) | words.PRICES | words.UNITLESS <= columns
+    assert {table.name for table in expected().tables} >= set(words.TABLES) | set(words.IDS)
