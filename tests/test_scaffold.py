@@ -58,7 +58,7 @@ def unmarked(problems: tuple[Problem, ...]) -> list[str]:
 
 def lines(folder: Path, file: str) -> dict[str, str]:
     """The lines of a file that have a key, marks and all, by the key."""
-    found = {}
+    found: dict[str, str] = {}
     for line in (folder / file).read_text(encoding="utf-8").splitlines():
         named = re.match(r"(?:\s*# \?)?\s*(?:- )?([\w.' ]+?):", line) or re.match(r"- (\S+)", line)
         if named:
