@@ -127,7 +127,7 @@ def _table(table: TableFacts, columns: tuple[Typed, ...], found: Matched) -> Ite
     yield "# Doubles are rounded to the decimals of the target; the report of a run counts where that changed a value."
     first = (f"from: {_quoted(table.name)}", _key(table, columns))
     # What is wrong with a key is told of the first line of its file.
-    yield from reversed(first) if _undecided(table, columns) else first
+    yield from reversed(first) if not table.key or _undecided(table, columns) else first
     for one in columns:
         if one.column.name.lower() in {"bot", "bot_id", "bot_name", "mode", "account", "agent"} and one.column.distinct:
             yield _asked(
