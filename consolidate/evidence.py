@@ -6,7 +6,7 @@
   consolidate.yaml            the project file, its secrets struck out
   mappings/<n>/               values.yaml and, in mapping/, the mapping of the source at place n as it was used
   staged/<source>/<n>.parquet   the rows of the table at place n as the store held them; not with `evidence: digests`
-  report.json  rejects.jsonl
+  report.json  rejects.jsonl  held.jsonl (where rows point at what only the target has)
 ```
 """
 

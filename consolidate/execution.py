@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from consolidate import coverage, evidence, outlook, planning, quarantine, wanting
+from consolidate import coverage, evidence, outlook, planning, quarantine, references, wanting
 from consolidate.destination import opened
 from consolidate.errors import (
     ConflictError,
@@ -33,6 +33,7 @@ from consolidate.run_folder import unkept, writing
 from consolidate.staging import Staging
 from consolidate.target import schema
 from consolidate.transform import made_bots, transform
+from consolidate.transform.graph import read_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,6 +199,7 @@ class Execution:
                 [source.transforming(one) for source, one in zip(self.sources, staged, strict=True)],
                 [bot for source in self.sources for bot in source.bots],
                 self.observe,
+                references.of_target(destination.dsn),
             )
         counts = (*transformed.counts, *_ignored_counts(self.sources, staged))
         return self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
@@ -285,6 +287,7 @@ class Execution:
         rejects_file = self.folder / "rejects.jsonl"
         with writing(self.folder):
             quarantine.write_file(staging, rejects_file)
+            references.write(staging, self.folder / references.FILE)
         report = RunReport(
             command=self.command,
             run_id=self.run_id,
@@ -300,6 +303,7 @@ class Execution:
             accepted_codes=tuple(code.value for code in self.project.accept),
             roundings=roundings,
             notices=quarantine.notices(staging),
+            references=read_references(staging),
             seconds=self.clock.shown,
         )
         refused = quarantine.refusal(report)
@@ -414,6 +418,7 @@ class Execution:
                     report = self._told(report, staging, connection, found)
                 if plan is not None:
                     planning.require_same_verdicts(plan, planning.verdicts(staging, found))
+                references.require_held(staging, connection)
                 with self.clock.stage("load"):
                     result = load.load(staging, connection, found, record, self.observe)
                 with self.clock.stage("reconcile"):
@@ -479,7 +484,9 @@ class Execution:
             full=self.project.full_evidence,
             sources=staged,
             rules=self._rules(),
-            files=(file, self.folder / "rejects.jsonl"),
+            files=tuple(
+                one for one in (file, self.folder / "rejects.jsonl", self.folder / references.FILE) if one.is_file()
+            ),
         )
 
     def _save(self, report: RunReport, staged: list[StagedSource], verdicts: dict[str, str], output: Path) -> None:

@@ -248,6 +248,35 @@ class BotMoney:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceCounts:
+    """The rows of one bot that point along one edge of the graph of references.
+
+    `kind` "source": from column to table as the legacy store has them; "target": from column to column of the unified
+    schema. `rows` point, at `targets` different rows; of the rows, `missing` point at nothing, `rejected` at a rejected
+    row and `other_bot` at another bot's; `held` are answered by the target alone. `policy`: what the mapping says of
+    those that lead nowhere, "reject", "null" or "stub".
+    """
+
+    kind: str
+    source: str
+    bot_id: str
+    origin: str
+    pointed: str
+    policy: str
+    rows: int
+    targets: int
+    missing: int = 0
+    rejected: int = 0
+    other_bot: int = 0
+    held: int = 0
+
+    @property
+    def lost(self) -> int:
+        """References that lead to no row of the bot; a row with a list may count under several reasons."""
+        return self.missing + self.rejected + self.other_bot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something a person should know that does not refuse the load. `code` is stable, `message` one sentence."""
 
@@ -480,6 +509,7 @@ class RunReport:
     accepted_codes: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     roundings: tuple[Rounding, ...] = ()
+    references: tuple[ReferenceCounts, ...] = ()
     money: tuple[BotMoney, ...] = ()  # after the load
     money_before: tuple[BotMoney, ...] = ()
     since: SinceLastRun | None = None  # None: no loaded run read these sources, or nothing was compared

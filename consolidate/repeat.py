@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from consolidate.bundled import folder, statement
 from consolidate.errors import Location
-from consolidate.model import Control, Notice, Rounding, SourceCounts, TargetCounts
+from consolidate.model import Control, Notice, ReferenceCounts, Rounding, SourceCounts, TargetCounts
 from consolidate.staging import literal, quoted
 from consolidate.target.footprint import Footprint, is_untouched
 from consolidate.target.stream import copy_out
 from consolidate.target.transaction import snapshot
 from consolidate.transform.candidates import create_candidates
+from consolidate.transform.graph import keep_references
 from consolidate.transform.notices import create_notices
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _DONE_ONCE: Final = ("rekeyed", "conflict_source")
 """Notices of what a load did, which a repeat of it does not."""
 
 _LOADED: Final = "loaded"
+_SAID: Final = {"origin": "from", "pointed": "to"}
+"""What a report calls members of our values that it calls otherwise."""
 _REJECTS: Final = (
     ("#n", "bigint"),
     ("source", "varchar"),
@@ -105,6 +108,14 @@ class Earlier:
     def controls(self) -> tuple[Control, ...]:
         """The control totals, equal on both sides."""
         return tuple(Control(**_known(Control, one)) for one in self.report["controls"])
+
+    @property
+    def references(self) -> tuple[ReferenceCounts, ...]:
+        """The graph of references."""
+        return tuple(
+            ReferenceCounts(**{name: one[_SAID.get(name, name)] for name in _names(ReferenceCounts)})
+            for one in self.report["references"]
+        )
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -189,7 +200,8 @@ def _last(connection: Connection, digest: str) -> Earlier | None:
         return None
     report: dict[str, Any] = row[2]
     kept = report[MEMBER]
-    if kept["inputs"] != digest:
+    # What only the target had when the run asked it is no input of the run: it must be asked again.
+    if kept["inputs"] != digest or any(one["held"] for one in report["references"]):
         return None
     return Earlier(run_id=str(row[0]), inputs=digest, footprint=Footprint.of(kept["footprint"]), report=report)
 
@@ -198,6 +210,7 @@ def _bring_findings(connection: Connection, staging: Staging, earlier: Earlier) 
     """Leave rejects and notices as the transformation would."""
     create_candidates(staging)
     create_notices(staging)
+    keep_references(staging, earlier.references)
     copy_out(connection, _rejects_of(earlier.run_id), staging, "rej.rejects", _REJECTS)
     for notice in earlier.notices:
         staging.run("insert into rej.notices values (?, ?)", [notice.code, notice.message])
@@ -211,7 +224,11 @@ def _rejects_of(run_id: str) -> str:
 
 def _known(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
     """What of a part of a report its value has; keys may be added to reports."""
-    return {field.name: document[field.name] for field in dataclasses.fields(kind)}
+    return {name: document[name] for name in _names(kind)}
+
+
+def _names(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def _location(text: str) -> Location:

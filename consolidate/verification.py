@@ -20,6 +20,7 @@ from consolidate.mapping.yaml import Problems
 from consolidate.model import Notice, Progress, RunReport
 from consolidate.postgres import connect
 from consolidate.preparation import prepared
+from consolidate.references import FILE, of_file, of_target
 from consolidate.relations import HELD_LINEAGE, LINEAGE, STORED_KEY, work
 from consolidate.staging import Staging
 from consolidate.target.cells import differing
@@ -80,7 +81,8 @@ def verify(
         folder = project.state_folder / "runs" / chosen.run_id
         with _staging(project) as staging:
             basis = _basis(project, folder, staging, observe, from_sources=from_sources)
-            transformed = transform(staging, basis.sources, basis.bots, observe)
+            held = of_file(folder / evidence.FOLDER / FILE) if folder.is_dir() else of_target(destination.dsn)
+            transformed = transform(staging, basis.sources, basis.bots, observe, held)
             names = [source.name for source in basis.sources]
             with snapshot(connection):
                 report = diff.compare(staging, connection, sources=names, proving=True, observe=observe)

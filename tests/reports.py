@@ -12,6 +12,7 @@ from consolidate.model import (
     InspectedColumn,
     InspectedTable,
     Notice,
+    ReferenceCounts,
     Reject,
     RejectCode,
     RejectGroup,
@@ -55,6 +56,44 @@ _SOURCES: Final = (
     SourceCounts(source="momentum", table="trades", read=1234567, mapped=1234565, rejected=2),
     SourceCounts(source="momentum", table="daily_snapshots", read=2, mapped=1, filtered=1),
     SourceCounts(source="lxalgo", table="trade_events", read=107, mapped=58, merged=36, rejected=13),
+)
+
+REFERENCES: Final = (
+    ReferenceCounts(
+        kind="source",
+        source="momentum",
+        bot_id="momentum_001",
+        origin="signals.[bold]trade_id",
+        pointed="trades",
+        policy="null",
+        rows=9,
+        targets=8,
+        missing=1,
+    ),
+    ReferenceCounts(
+        kind="target",
+        source="momentum",
+        bot_id="momentum_001",
+        origin="trading.orders.trade_id",
+        pointed="trading.trades.trade_id",
+        policy="reject",
+        rows=1234567,
+        targets=1234560,
+        missing=2,
+        rejected=3,
+        other_bot=1,
+        held=4,
+    ),
+    ReferenceCounts(
+        kind="target",
+        source="momentum",
+        bot_id="momentum_001",
+        origin="trading.trades.bot_id",
+        pointed="trading.bots.bot_id",
+        policy="reject",
+        rows=1234567,
+        targets=1,
+    ),
 )
 
 LOADED: Final = RunReport(
@@ -135,6 +174,7 @@ REFUSED: Final = RunReport(
         RejectGroup(count=1, example=_NULL),
     ),
     rejects_file=Path("/data/runs/20250102T030405_ab13/rejects.jsonl"),
+    references=REFERENCES,
     accepted_codes=("unmatched_close",),
     problems=(
         "error[too-many-rejects]: 3 rows are rejected, the limit is 0\nhint: mend them, or raise `limits.max_rejects`",

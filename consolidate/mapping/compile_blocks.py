@@ -58,6 +58,14 @@ def compile_block(
     )
 
 
+def compile_stub(block: Block, contract: TableContract, compiler: Compiler) -> CompiledBlock:
+    """The row that a stub is, over the rows that point at it; a required column without a rule is a problem."""
+    found = [_cell(cell, contract, compiler, block) for cell in block.cells]
+    _check_completeness(block, contract, compiler)
+    cells = tuple(cell for cell in found if cell is not None)
+    return CompiledBlock(index=0, block=block, target=contract, when=TRUE, cells=cells, mark=None, rounded=())
+
+
 def _when(block: Block, contract: TableContract, scope: RowScope, compiler: Compiler) -> Sql:
     """When the block makes or fills a row: also only for opening events, and only where `merge: {only: true}` found."""
     when = TRUE if block.when is None else compiler.condition(block.when)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from consolidate.mapping.compile_references import compile_reference
 from consolidate.mapping.compile_table import compile_table
 from consolidate.mapping.made_bots import MadeBots
 
 if TYPE_CHECKING:
+    from consolidate.mapping.compile_references import CompiledReference
     from consolidate.mapping.language import SystemMapping
     from consolidate.mapping.table import CompiledTable
     from consolidate.mapping.yaml import Problems
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledSystem:
-    """A system and its compiled tables, in order; `made` is what was said of the bots that its rows become."""
+    """A system and its compiled tables, in order; what it says of references that lead nowhere, compiled.
+
+    `made` is what was said of the bots that its rows become.
+    """
 
     system: SystemMapping
     tables: tuple[CompiledTable, ...]
+    references: tuple[CompiledReference, ...]
     made: MadeBots = field(default_factory=MadeBots)
 
 
@@ -37,4 +43,5 @@ def compile_system(
         compiled = compile_table(mapping, system, zone=zone, before=before, problems=problems, made=of_rows)
         if compiled is not None:
             tables.append(compiled)
-    return CompiledSystem(system=system, tables=tuple(tables), made=of_rows)
+    references = tuple(compile_reference(policy, system, zone, problems) for policy in system.references)
+    return CompiledSystem(system=system, tables=tuple(tables), references=references, made=of_rows)

@@ -11,6 +11,7 @@ from consolidate.mapping.made_bots import BOTS
 if TYPE_CHECKING:
     from consolidate.errors import Location
     from consolidate.mapping.expr import Expr
+    from consolidate.mapping.references import Reference
     from consolidate.model import RejectCode, SnapshotTable, SourceKind
 
 
@@ -94,15 +95,34 @@ class Block:
     location: Location
 
 
+class Missing(StrEnum):
+    """What becomes of a reference that leads nowhere; mappings/README.md § References."""
+
+    REJECT = "reject"
+    NULL = "null"
+    STUB = "stub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencePolicy:
+    """What becomes of a reference of the unified schema that leads nowhere. `stub`: the cells of a row made for it."""
+
+    reference: Reference
+    missing: Missing
+    stub: tuple[Cell, ...]
+    location: Location
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindByKey:
-    """The candidate in `table` that the row of `source_table` with this key made."""
+    """The candidate in `table` that the row of `source_table` with this key made. `missing`: reject or null."""
 
     name: str
     table: str
     source_table: str
     key: tuple[Expr, ...]
     optional: bool
+    missing: Missing
     location: Location
 
 
@@ -281,6 +301,7 @@ class SystemMapping:
     optional: tuple[str, ...]
     ignored: tuple[Reasoned, ...]
     snapshots: tuple[SnapshotTable, ...]
+    references: tuple[ReferencePolicy, ...]
     digest: str
     location: Location
 

@@ -9,6 +9,7 @@ from consolidate.bundled import folder
 from consolidate.errors import Location
 from consolidate.mapping.language import BotAttribute, SystemMapping, TableMapping, ValueMap
 from consolidate.mapping.literals import misfit
+from consolidate.mapping.load_references import read_references
 from consolidate.mapping.load_table import read_table, reasoned
 from consolidate.mapping.yaml import (
     Mapping,
@@ -40,6 +41,7 @@ _SYSTEM_KEYS: Final = (
     "ignore",
     "values",
     "snapshots",
+    "references",
 )
 BOT_ATTRIBUTES: Final = (
     "bot_name",
@@ -94,6 +96,7 @@ def system(place: Path, problems: Problems) -> SystemMapping | None:
         optional=_optional(root, names, problems),
         ignored=reasoned(root.get("ignore"), problems),
         snapshots=snapshots,
+        references=read_references(root, problems),
         digest=_digest(place),
         location=root.location,
     )

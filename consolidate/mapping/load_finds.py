@@ -6,6 +6,7 @@ from typing import Final
 
 from consolidate.mapping.language import Find, FindByKey, FindByTime, FindListed
 from consolidate.mapping.load_expr import expression, expressions, required_expression, whole_seconds
+from consolidate.mapping.load_references import missing_of
 from consolidate.mapping.yaml import Entry, Mapping, Problems, known_keys, map_of, required_text, text_of
 
 _ORDERS: Final = {"last": "before", "first": "from_time", "nearest": "to"}
@@ -35,7 +36,7 @@ def _find(entry: Entry, node: Mapping, table: str, problems: Problems) -> Find |
             return None
         return FindListed(name=entry.key, table=table, found=parts[0], column=parts[1], location=entry.location)
     if node.get("from") is not None:
-        known_keys(node, ("in", "from", "key", "optional"), what, problems)
+        known_keys(node, ("in", "from", "key", "optional", "missing"), what, problems)
         optional = text_of(node.get("optional"), "`optional`", problems)
         if optional not in {None, "true", "false"}:
             problems.add("bad-value", f"`optional` is {optional!r}", node.location, "true or false")
@@ -49,6 +50,7 @@ def _find(entry: Entry, node: Mapping, table: str, problems: Problems) -> Find |
             source_table=source_table,
             key=key,
             optional=optional == "true",
+            missing=missing_of(node.get("missing"), what, problems),
             location=entry.location,
         )
     return _find_by_time(entry, node, table, problems)

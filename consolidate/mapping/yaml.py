@@ -23,11 +23,15 @@ _REFUSED_HINTS: Final = {"yaml-alias": "write the value out", "yaml-tag": "leave
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """A scalar as written. `text` None: null (nothing, `~` or `null`, all `plain`). `plain`: written without quotes."""
+    """A scalar as written. `text` None: null (nothing, `~` or `null`, all `plain`). `plain`: written without quotes.
+
+    `blank`: nothing at all is written, not even `null`.
+    """
 
     text: str | None
     location: Location
     plain: bool = True
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +195,8 @@ def _located(node: yaml.Node, file: str, problems: Problems, depth: int) -> Node
         raise RecursionError
     if isinstance(node, yaml.ScalarNode):
         text, plain = str(node.value), not node.style
-        return Scalar(text=None if plain and text in _NULLS else text, location=where, plain=plain)
+        null = plain and text in _NULLS
+        return Scalar(text=None if null else text, location=where, plain=plain, blank=plain and not text)
     if isinstance(node, yaml.SequenceNode):
         items = tuple(_located(item, file, problems, depth + 1) for item in node.value)
         return Sequence(items=items, location=where)

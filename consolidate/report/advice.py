@@ -28,8 +28,8 @@ ADVICE: Final[dict[RejectCode, str]] = {
     RejectCode.CHECK_VIOLATION: "The row breaks a constraint of the target: correct the source, or the mapping.",
     RejectCode.DUPLICATE_TARGET: "Another row has this key in the target already: correct the source, or say how to "
     "merge them.",
-    RejectCode.MISSING_REFERENCE: "The row that this one refers to is not in the source: restore it, or make the "
-    "`find` optional.",
+    RejectCode.MISSING_REFERENCE: "The row that this one refers to is not there: restore it, or say `null` in the "
+    "`find`, or under `references` of the mapping.",
     RejectCode.REJECTED_REFERENCE: "The row that this one belongs to was rejected: mend that one first.",
     RejectCode.IRREGULAR_SPACING: "The rows of its series do not tell this row's interval: correct the source, or "
     "accept the code under `limits`.",

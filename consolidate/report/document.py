@@ -106,6 +106,23 @@ def _added(report: RunReport) -> Document:
             }
             for rounding in report.roundings
         ],
+        "references": [
+            {
+                "kind": one.kind,
+                "source": one.source,
+                "bot_id": one.bot_id,
+                "from": one.origin,
+                "to": one.pointed,
+                "rows": one.rows,
+                "targets": one.targets,
+                "missing": one.missing,
+                "rejected": one.rejected,
+                "other_bot": one.other_bot,
+                "held": one.held,
+                "policy": one.policy,
+            }
+            for one in report.references
+        ],
         "money": [_money(one) for one in report.money],
         "money_before": [_money(one) for one in report.money_before],
         "since": _since(report.since),

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from consolidate.report import charts, tables
+from consolidate.report import charts, graph, tables
 from consolidate.report.cells import NOT_RECORDED, amount, count, rows, safe
 from consolidate.report.text import conclusion, counted_rejects
 
@@ -53,7 +53,13 @@ def _pictures(report: RunReport) -> dict[str, tuple[Picture, ...]]:
     if data is not None:
         single |= {"symbols": charts.symbols(data), "inserts": charts.inserts(data)}
     drawn = {name: () if picture is None else (picture,) for name, picture in single.items()}
-    return {"symbols": (), "inserts": (), "money": () if data is None else charts.money(data), **drawn}
+    return {
+        "references": graph.pictures(report),
+        "symbols": (),
+        "inserts": (),
+        "money": () if data is None else charts.money(data),
+        **drawn,
+    }
 
 
 def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most: int) -> str:
@@ -65,6 +71,7 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
         "symbols": tables.symbols(report, most // 2),
         "reject_groups": tables.reject_groups(report, most // 2),
         "rejects": tables.rejects(report, most // 2),
+        "references": tables.references(report, most // 2),
         "changed": tables.changed(report, most // 4),
         "roundings": tables.roundings(report, most // 2),
         "controls": tables.controls(report, most),

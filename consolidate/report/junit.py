@@ -1,7 +1,8 @@
 """A run or a plan as JUnit XML: what CI lists as tests. Valid against the schema that Jenkins publishes.
 
 One test case for the run itself, one a source table (is every row accounted for?), one a target table and bot (is
-nothing in conflict?), one a reject code (does it refuse the load?) and one a control total (is it equal?).
+nothing in conflict?), one a reject code (does it refuse the load?), one an edge of the graph of references (does one
+that leads nowhere refuse the load?) and one a control total (is it equal?).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from consolidate.cases.outcome import BROKEN, DIFFERS, FAILED
 from consolidate.model import RejectCode
+from consolidate.report import references
 from consolidate.report.advice import ADVICE
 from consolidate.report.cases import difference_lines
 from consolidate.report.cells import amount, plain, quoted, rows, safe
@@ -46,6 +48,7 @@ def junit(report: RunReport) -> str:
         "conservation": list(_conservation(report)),
         "targets": list(_targets(report)),
         "rejects": list(_rejects(report)),
+        "references": list(_references(report)),
         "controls": list(_controls(report)),
     }
     return _document(f"consolidate {report.command}", suites, _seconds(report))
@@ -138,6 +141,21 @@ def _rejects(report: RunReport) -> Iterator[_Case]:
             name=str(code),
             failure=(str(code), first) if refuses else None,
             output=found if total else "",
+        )
+
+
+def _references(report: RunReport) -> Iterator[_Case]:
+    """An edge fails when rows are rejected for it and the run is over its limit."""
+    codes = {str(RejectCode.MISSING_REFERENCE), str(RejectCode.REJECTED_REFERENCE)}
+    over = counted_rejects(report) > report.max_rejects and not codes <= {str(code) for code in report.accepted_codes}
+    for edge in references.edges(report):
+        counts = f"{rows(edge.rows)} at {rows(edge.targets)}"
+        lost = f"{counts}: {references.reasons(edge)}; {references.outcome(edge)}" if edge.lost else counts
+        refuses = bool(edge.lost) and over and "reject" in edge.policies
+        yield _Case(
+            name=f"{edge.name} to {_line(edge.pointed)}",
+            failure=("orphans", lost) if refuses else None,
+            output="" if refuses else lost,
         )
 
 

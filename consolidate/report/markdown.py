@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from consolidate.report import references
 from consolidate.report.advice import ADVICE
 from consolidate.report.cells import amount, count, plain, quoted, rows
 from consolidate.report.text import conclusion
@@ -39,6 +40,7 @@ def markdown(report: RunReport) -> str:
         *_problems(report),
         *_targets(report),
         *_rejects(report),
+        *_references(report),
         *_controls(report),
         *_money(report),
         *_notices(report),
@@ -100,6 +102,13 @@ def _rejects(report: RunReport) -> Iterator[str]:
         yield _row(f"`{code}`{state}", count(_rows(by_code[code])), where, ADVICE[one.code])
     yield from _rest(len(codes) - _MOST_CODES, "code")
     yield ""
+
+
+def _references(report: RunReport) -> Iterator[str]:
+    found = references.edges(report)
+    if found:
+        yield f"{references.summary(found)}."
+        yield ""
 
 
 def _controls(report: RunReport) -> Iterator[str]:

@@ -269,6 +269,38 @@ def rejects(report: RunReport, most: int) -> Table:
     )
 
 
+def references(report: RunReport, most: int) -> Table:
+    """The graph of references, those that lead nowhere first."""
+    titles = ("rows", "at so many", "at nothing", "at rejected", "at another bot's", "in the target only")
+    found = sorted(report.references, key=lambda one: (-one.lost, one.kind))
+    return Table(
+        name="edges",
+        caption="References by edge and bot",
+        columns=(
+            *(Column(title=one) for one in ("source", "bot", "from", "to")),
+            *(Column(title=one, number=True) for one in titles),
+            Column(title="that lead nowhere"),
+        ),
+        rows=tuple(
+            (
+                Cell(text=name(one.source)),
+                _bot(one.bot_id),
+                Cell(text=name(one.origin)),
+                Cell(text=name(one.pointed)),
+                _number(one.rows),
+                _number(one.targets),
+                _number(one.missing, "bad"),
+                _number(one.rejected, "bad"),
+                _number(one.other_bot, "bad"),
+                _number(one.held),
+                Cell(text=one.policy),
+            )
+            for one in found[:most]
+        ),
+        total=len(found),
+    )
+
+
 def roundings(report: RunReport, most: int) -> Table:
     """What the mappings round, and by how much at most."""
     return Table(

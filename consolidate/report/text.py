@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from consolidate.errors import COMMIT_UNKNOWN
-from consolidate.report import summary
+from consolidate.report import references, summary
 from consolidate.report.cells import count, rows, safe
 from consolidate.report.details import details
 
@@ -55,6 +55,7 @@ def body(report: RunReport, wanted: RowsWanted | None = None) -> Iterator[Render
         summary.sources(report),
         summary.targets(report),
         summary.rejects(report),
+        references.part(report),
         summary.roundings(report),
         summary.controls(report),
         summary.money(report),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
-from consolidate.model import Progress, Rounding, SourceCounts
+from consolidate.model import Progress, SourceCounts
 from consolidate.transform.bots import BotConfiguration, BotRow, add_bots, made_bots
 from consolidate.transform.bots_of_rows import finish_bots, open_ids
 from consolidate.transform.candidates import create_candidates
+from consolidate.transform.graph import write_references
 from consolidate.transform.measured import create_measured
 from consolidate.transform.names import Names
 from consolidate.transform.notices import create_notices, write_notices
+from consolidate.transform.orphans import open_orphans, settle
 from consolidate.transform.residual import write_residuals
 from consolidate.transform.rows import leave_empty, transform_table
 from consolidate.transform.source import Routing, TransformSource
@@ -20,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consolidate.mapping.table import CompiledTable
-    from consolidate.model import StagedTable
+    from consolidate.model import Rounding, StagedTable
     from consolidate.staging import Staging
+    from consolidate.transform.orphans import Held
 
 __all__ = ["BotConfiguration", "BotRow", "Routing", "TransformSource", "Transformed", "made_bots", "transform"]
 
@@ -39,33 +43,27 @@ def transform(
     sources: Sequence[TransformSource],
     bots: Sequence[BotRow],
     observe: Callable[[Progress], None] = lambda _: None,
+    held: Held | None = None,
 ) -> Transformed:
     """Make candidates and rejects of all staged sources, in their order: of rows that several may bring the first wins.
 
-    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"`, `rej.rejects` and `rej.notices`. Raises
-    `UsageError` where a row is neither mapped nor left out by a rule of its mapping.
+    Leaves `cand."<table>"` for each table of the target, `cand."#lineage"`, `cand."#held"`, `rej.rejects`,
+    `rej.notices`, `rej.orphans` and `rej.references`. `held` says which of the rows that candidates point at the target
+    has; without it only candidates count. Raises `UsageError` where a row is neither mapped nor left out by a rule of
+    its mapping.
     """
-    create_candidates(staging)
-    create_notices(staging)
+    open_orphans(staging, sources)
     open_ids(staging, [bot.id for bot in bots])
-    create_measured(staging)
-    counts: list[SourceCounts] = []
-    roundings: list[Rounding] = []
-    for source in sources:
-        staged = {table.table: table for table in source.staged.tables}
-        for table in source.compiled.tables:
-            found = staged.get(table.mapping.table)
-            if found is None or _is_idle(table, found):
-                leave_empty(staging, Names(source=source.name, table=table.mapping.table), table)
-                if found is not None:
-                    counts.append(SourceCounts(source=source.name, table=found.table, read=0))
-                continue
-            subject = f"{source.name}.{found.table}"
-            observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
-            result = transform_table(staging, source.name, table, found, source.routing, source.compiled)
-            counts.append(result.counts)
-            roundings.extend(result.roundings)
-            observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
+    counts: dict[Names, SourceCounts] = {}
+    for turn in count():
+        create_candidates(staging)
+        create_notices(staging)
+        create_measured(staging)
+        roundings: list[Rounding] = []
+        for source in sources:
+            _transform_source(staging, source, counts, roundings, observe)
+        if not settle(staging, sources, held, turn):
+            break
     for source in sources:
         finish_bots(staging, source)
     for source in sources:
@@ -74,7 +72,33 @@ def transform(
                 write_residuals(staging, source.name, table)
                 write_notices(staging, source.name, table)
     add_bots(staging, tuple(bots))
-    return Transformed(counts=tuple(counts), roundings=tuple(roundings))
+    write_references(staging, sources)
+    return Transformed(counts=tuple(counts.values()), roundings=tuple(roundings))
+
+
+def _transform_source(
+    staging: Staging,
+    source: TransformSource,
+    counts: dict[Names, SourceCounts],
+    roundings: list[Rounding],
+    observe: Callable[[Progress], None],
+) -> None:
+    """Transform the tables of a source in their order; `counts` and `roundings` are given what became of each."""
+    staged = {table.table: table for table in source.staged.tables}
+    for table in source.compiled.tables:
+        names = Names(source=source.name, table=table.mapping.table)
+        found = staged.get(table.mapping.table)
+        if found is None or _is_idle(table, found):
+            leave_empty(staging, names, table)
+            if found is not None:
+                counts[names] = SourceCounts(source=source.name, table=found.table, read=0)
+            continue
+        subject = f"{source.name}.{found.table}"
+        observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
+        result = transform_table(staging, source.name, table, found, source.routing, source.compiled)
+        counts[names] = result.counts
+        roundings.extend(result.roundings)
+        observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
 
 
 def _is_idle(table: CompiledTable, staged: StagedTable) -> bool:

@@ -62,6 +62,16 @@ def reject_failures(staging: Staging, names: Names, relation: str, failures: Seq
         reject(staging, names, rows, failure.code, column=failure.column, location=failure.location)
 
 
+def reject_orphans(staging: Staging, names: Names, orphans: str) -> None:
+    """Reject the rows that an earlier look at the candidates named in the table `orphans`; see `orphans.settle`."""
+    staging.run(
+        f"insert into {names.fate} select r.\"#row\", 'rejected', o.code, o.column_name, o.place, o.shown, null"
+        f' from {orphans} o join {names.typed} r on r."#key" = o.source_key'
+        f" where o.source = $1 and o.source_table = $2 and {living(names)}",
+        [names.source, names.table],
+    )
+
+
 def merge(staging: Staging, names: Names, rows: str) -> None:
     """Merge rows (`"#row"`) into others (`into_row`), as the query `rows` says."""
     staging.run(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from consolidate.mapping.compile_finds import TEXT_IDS
 from consolidate.mapping.expr import names as names_in
-from consolidate.mapping.language import FindByKey, FindByTime, FindListed
+from consolidate.mapping.language import FindByKey, FindByTime, FindListed, Missing
 from consolidate.mapping.value import named
 from consolidate.model import RejectCode
 from consolidate.staging import quoted
@@ -46,23 +46,44 @@ def _by_key(staging: Staging, names: Names, table: CompiledTable, find: FindByKe
     asked, parameters = _asked(names, table, find)
     key = " || '|' || ".join(f"a{i}" for i in range(len(find.key)))
     n = len(parameters)
+    made = (
+        f'select l.source_key, l."#n" as n, c."#bot" as bot from cand."#lineage" l join cand.{quoted(find.table)} c'
+        f' on c."#n" = l."#n" where l.source = ${n + 1} and l.source_table = ${n + 2} and l.target_table = ${n + 3}'
+    )
+    mine = 'l.bot is null or l.bot = a."#bot"'
     staging.run(
         f"create or replace table {names.found(find.name)} as"
-        f' select a."#row", min(l."#n") as n, any_value(a.key) as key'
-        f' from (select "#row", {key} as key from ({asked})) a'
-        f' left join cand."#lineage" l on l.source = ${n + 1} and l.source_table = ${n + 2}'
-        f" and l.target_table = ${n + 3}"
-        ' and l.source_key = a.key where a.key is not null group by a."#row"',
+        f' select a."#row", min(l.n) filter ({mine}) as n, any_value(a.key) as key,'
+        f" any_value(l.bot) filter (not ({mine})) as other"
+        f' from (select "#row", "#bot", {key} as key from ({asked})) a left join ({made}) l on l.source_key = a.key'
+        ' where a.key is not null group by a."#row"',
         [*parameters, names.source, find.source_table, find.table],
     )
+    if find.missing is Missing.REJECT:
+        _reject_lost(staging, names, find)
+
+
+def _reject_lost(staging: Staging, names: Names, find: FindByKey) -> None:
+    """Reject the rows whose key leads to no row, to a rejected one or to another bot's."""
     other = Names(source=names.source, table=find.source_table)
     column = next((name[0] for expr in find.key for name in names_in(expr)), None)
-    lost = f'select x."#row" from {names.found(find.name)} x where x.n is null'
+    lost = f"select x.\"#row\", concat(x.key, ' (of ' || x.other || ')') as shown from {names.found(find.name)} x"
+    lost += " where x.n is null"
     refused = (
         f'{lost} and exists (select 1 from {other.typed} t join {other.fate} f using ("#row")'
         " where t.\"#key\" = x.key and f.outcome = 'rejected')"
     )
     reject(staging, names, refused, RejectCode.REJECTED_REFERENCE, column=column, location=find.location)
+    anothers = f"{lost} and x.other is not null"
+    reject(
+        staging,
+        names,
+        anothers,
+        RejectCode.MISSING_REFERENCE,
+        column=column,
+        location=find.location,
+        shown="r.shown",
+    )
     if find.optional:
         lost += f' and not exists (select 1 from {other.typed} t where t."#key" = x.key)'
     reject(staging, names, lost, RejectCode.MISSING_REFERENCE, column=column, location=find.location)

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from consolidate.mapping.table import CompiledTable
 
 
-def joined_rows(names: Names, table: CompiledTable) -> str:
-    """The living typed rows with their pair, their closing event and what their finds found beside them."""
+def joined_rows(names: Names, table: CompiledTable, which: str | None = None) -> str:
+    """The living typed rows with their pair, their closing event and what their finds found beside them.
+
+    `which`: another condition on the typed rows `r`.
+    """
     columns = ["r.*"]
     joins = [f"{names.typed} r"]
     if table.mapping.pair is not None:
@@ -36,7 +39,7 @@ def joined_rows(names: Names, table: CompiledTable) -> str:
         if wanted:
             columns += [f"c{i}.{quoted(column)} as {quoted(f'f:{find.name}.{column}')}" for column in wanted]
             joins.append(f'left join cand.{quoted(find.table)} c{i} on c{i}."#n" = x{i}.n')
-    return f"(select {', '.join(columns)} from {' '.join(joins)} where {fates.living(names)}) rows"
+    return f"(select {', '.join(columns)} from {' '.join(joins)} where {which or fates.living(names)}) rows"
 
 
 def newest_columns(source: str, wanted: Iterable[tuple[str, str]]) -> list[str]:

@@ -21,6 +21,7 @@ from consolidate.transform.joined import joined_rows
 from consolidate.transform.measured import measure
 from consolidate.transform.merges import into_made, shared_made
 from consolidate.transform.names import Names, label, living_rows, relation, rendered
+from consolidate.transform.orphans import SEEDS
 from consolidate.transform.pairs import pair_events, reject_broken_groups
 from consolidate.transform.shape import shaped
 from consolidate.transform.typed import type_rows
@@ -191,6 +192,7 @@ def _widen(staging: Staging, names: Names, table: CompiledTable) -> None:
     fates.reject_failures(staging, names, names.wide, shape.failures)
     for block in table.row_blocks:
         reject_check_violations(staging, names, block, names.wide)
+    fates.reject_orphans(staging, names, SEEDS)
 
 
 def _group(staging: Staging, names: Names, table: CompiledTable) -> None:
