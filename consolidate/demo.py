@@ -1,13 +1,16 @@
-"""The demonstration: fixture stores of the three Alpha bots in a folder, with a project file that consolidates them."""
+"""The demonstration: fixture stores of three bots, or of every system, with a project file that consolidates them."""
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from consolidate import fixtures
+from consolidate.bundled import folder as bundled_folder
 from consolidate.destination import EMBEDDED_FOLDER, EMBEDDED_PREFIX
 from consolidate.errors import Problem, UsageError
+from consolidate.model import SourceKind
 from consolidate.project import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 _MARK: Final = "# Written by `consolidate demo`, which overwrites it."
 _STORES: Final = "stores"
 _DATABASE: Final = "shortseller"
+_THREE: Final = ("shortseller", "momentum", "lxalgo")
+_CASE: Final = "case.yaml"
+_NOT_OF_A_SOURCE: Final = ("about", "mapping", "source")
+_CODE: Final = re.compile(r"^\s+(?:- )?code: (\w+)$", re.MULTILINE)
 _TEXT: Final = f"""\
 {_MARK} Try something: change a value, then `consolidate run -c` this file.
 version: 1
@@ -43,9 +50,10 @@ limits:
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[Path]:
+def prepared(folder: Path, *, every: bool = False) -> Iterator[Path]:
     """Build the stores and the project file in the folder; the file's path. The embedded server runs until the end.
 
+    `every`: of every system that has fixtures, each PostgreSQL store in a database of its own; else of three.
     Again in the same folder gives the same. Raises `UsageError` where something that is no demo would be overwritten.
     """
     from consolidate import embedded  # noqa: PLC0415 - as late as it is needed
@@ -61,8 +69,50 @@ def prepared(folder: Path) -> Iterator[Path]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     with embedded.server(folder / ".consolidate" / EMBEDDED_FOLDER) as server:
-        server.create(_DATABASE)
-        for system in ("shortseller", "momentum", "lxalgo"):
-            fixtures.build(system, fixtures.CLEAN, folder / _STORES, postgres_dsn=server.dsn(_DATABASE))
-        file.write_text(_TEXT, encoding="utf-8", newline="\n")
+        systems = _all() if every else _THREE
+        for system in systems:
+            dsn = None
+            if fixtures.kind_of(system) is SourceKind.POSTGRES:
+                server.create(system)
+                dsn = server.dsn(system)
+            fixtures.build(system, fixtures.CLEAN, folder / _STORES, postgres_dsn=dsn)
+        file.write_text(_text_of(systems) if every else _TEXT, encoding="utf-8", newline="\n")
         yield file
+
+
+def _all() -> tuple[str, ...]:
+    """Every system with fixtures, the three of the short demonstration first."""
+    return (*_THREE, *(system for system in fixtures.systems() if system not in _THREE))
+
+
+def _text_of(systems: tuple[str, ...]) -> str:
+    """A project file of these systems: what their clean cases say of each source, and the codes these reject."""
+    homes = [bundled_folder("fixtures") / system / fixtures.CLEAN for system in systems]
+    codes: dict[str, None] = {}
+    for home in homes:
+        rejects = home / "expected" / "rejects.yaml"
+        if rejects.is_file():
+            codes |= dict.fromkeys(_CODE.findall(rejects.read_text(encoding="utf-8")))
+    sources = "".join(_source(system, home / _CASE) for system, home in zip(systems, homes, strict=True))
+    return (
+        f"{_MARK} Try something: change a value, then `consolidate run -c` this file.\nversion: 1\n"
+        "# No target: rows go to the embedded PostgreSQL in .consolidate/postgres.\n"
+        f"sources:\n{sources}limits:\n  accept: [{', '.join(codes)}]     # a first look shows what rejects are like\n"
+    )
+
+
+def _source(system: str, case: Path) -> str:
+    """The entry of a source: its mapping, its store, and what the case says besides."""
+    match fixtures.kind_of(system):
+        case SourceKind.POSTGRES:
+            place = f"dsn: {EMBEDDED_PREFIX}{system}"
+        case SourceKind.SQLITE:
+            place = f"path: {_STORES}/{system}/{fixtures.DATABASE_FILE}"
+        case SourceKind.SNAPSHOT:
+            place = f"path: {_STORES}/{system}"
+    lines, said = [f"mapping: {system}", place], True
+    for line in case.read_text(encoding="utf-8").splitlines():
+        if not line.startswith((" ", "#")):
+            said = line.partition(":")[0] not in _NOT_OF_A_SOURCE
+        lines += [line] if said else []
+    return f"  {system}:\n" + "".join(f"    {line}\n" for line in lines if line.strip())

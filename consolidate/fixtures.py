@@ -33,7 +33,7 @@ NO_PART_OF_A_STORE: Final = frozenset({"case.yaml", "README.md"})
 """Files in the folder of a store's rows that are about it; see `consolidate.cases`."""
 
 _ROWS: Final = "rows.sql"
-_DATABASE_FILE: Final = "trading.db"
+DATABASE_FILE: Final = "trading.db"
 _LEADING: Final = re.compile(r"(?:\s+|--[^\n]*)*")
 _MARK: Final = ".fixture"  # hidden: a snapshot source does not read it
 _NOT_THE_SCRIPTS: Final = ("08", "42P06", "53", "57")  # the server, or a schema that is not ours
@@ -93,9 +93,9 @@ def build_store(rows: Path, kind: SourceKind, place: Path, *, system: str, postg
             return Store(system=system, kind=kind, dsn=postgres_dsn)
         case SourceKind.SQLITE:
             scripts = _scripts(rows, kind)
-            _cleared(place, (_DATABASE_FILE,))
-            _build_sqlite(place / _DATABASE_FILE, scripts)
-            return Store(system=system, kind=kind, path=place / _DATABASE_FILE)
+            _cleared(place, (DATABASE_FILE,))
+            _build_sqlite(place / DATABASE_FILE, scripts)
+            return Store(system=system, kind=kind, path=place / DATABASE_FILE)
         case SourceKind.SNAPSHOT:
             files = sorted(each for each in rows.iterdir() if each.is_file() and each.name not in NO_PART_OF_A_STORE)
             if not files:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consolidate import demo, destination
+from consolidate import demo, destination, fixtures
 from consolidate.errors import UsageError
 from consolidate.postgres import connect
 from consolidate.project import load
@@ -61,6 +61,21 @@ def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) ->
     second = consolidate("demo", cwd=folder)
     assert (second.code, second.err) == (0, "")
     assert "\nnothing new: 777 rows unchanged; " in second.out
+
+
+def test_the_demo_of_every_system_is_one_database_and_one_report(folder: Path) -> None:
+    folder.mkdir()
+    done = consolidate("demo", "--all", "--json", "all.json", cwd=folder)
+    assert (done.code, done.err) == (0, "")
+    report = json.loads((folder / "all.json").read_text(encoding="utf-8"))
+    assert {counts["source"] for counts in report["sources"]} == set(fixtures.systems())
+    assert {control["status"] for control in report["controls"]} == {"equal"}
+    for counts in report["sources"]:
+        parts = ("mapped", "merged", "rejected", "filtered", "archived")
+        assert counts["read"] == sum(counts[part] for part in parts)
+    again = consolidate("demo", "--all", cwd=folder)
+    assert (again.code, again.err) == (0, "")
+    assert "\nnothing new: " in again.out
 
 
 def test_the_commands_that_the_demo_names_work(folder: Path) -> None:

@@ -22,16 +22,20 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="The folder to work in, e.g. `consolidate demo --dir try`.")
     ] = Path("consolidate-demo"),
+    every: Annotated[
+        bool, typer.Option("--all", help="Every system that has fixtures, in one database: `consolidate demo --all`.")
+    ] = False,
     json: Json = None,
     html: Html = None,
     quiet: Quiet = False,
 ) -> None:
-    """Build small stores of three bots, and consolidate them into an embedded PostgreSQL. Needs nothing installed.
+    """Build small stores of bots, and consolidate them into an embedded PostgreSQL. Needs nothing installed.
 
     \b
     Example:
       consolidate demo
       consolidate demo --dir try --html demo.html
+      consolidate demo --all
     """
     from consolidate import demo as demonstration
     from consolidate import destination
@@ -42,7 +46,7 @@ def demo(
     terminal.begin("demo", document.REPORT, json, quiet=quiet)
     terminal.also(html=html)
     with (
-        demonstration.prepared(folder) as file,
+        demonstration.prepared(folder, every=every) as file,
         destination.sources_opened(terminal.load(file)) as project,
         terminal.progress() as observe,
     ):
