@@ -23,7 +23,7 @@ def demo(
         Path, typer.Option("--dir", metavar="DIR", help="The folder to work in, e.g. `consolidate demo --dir try`.")
     ] = Path("consolidate-demo"),
     every: Annotated[
-        bool, typer.Option("--all", help="Every system that has fixtures, in one database, e.g. `consolidate demo --all`.")
+        bool, typer.Option("--all", help="Every system with fixtures, in one database, e.g. `consolidate demo --all`.")
     ] = False,
     json: Json = None,
     html: Html = None,
