@@ -19,7 +19,7 @@ from consolidate.postgres import connect
 from consolidate.target.contract import expected
 from consolidate.target.transaction import transaction
 from tests import projects, small
-from tests.faults import OUTPUTS, WAITING, Place, Proxy, small_disk, with_password
+from tests.faults import CANARY, OUTPUTS, WAITING, Place, Proxy, small_disk, with_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,9 +265,9 @@ def role(postgres_server: embedded.Server) -> Iterator[str]:
 
 
 RIGHTS = """
-    grant usage on schema trading, analytics, config, audit to {role};
-    grant select, insert, update, delete on all tables in schema trading, analytics, config, audit to {role};
-    grant usage on all sequences in schema trading, analytics, config, audit to {role};
+    grant usage on schema trading, analytics, config, audit, archive to {role};
+    grant select, insert, update, delete on all tables in schema trading, analytics, config, audit, archive to {role};
+    grant usage on all sequences in schema trading, analytics, config, audit, archive to {role};
     grant maintain on {views} to {role};
 """
 
@@ -377,3 +377,35 @@ def test_a_saved_plan_with_one_changed_byte_is_refused(place: Place) -> None:
     assert ended.code == 2
     assert "error[plan-damaged]" in ended.err
     assert place.loaded() == 0
+
+
+def test_no_command_tells_a_secret(place: Place) -> None:
+    """What they print and write, exports and saved plans too, is searched when the test ends."""
+    with small.store(place.folder) as store:
+        store.execute("update trades set quantity = 'much' where id = 3")
+    project_file = place.folder / "consolidate.yaml"
+    project_file.write_text(project_file.read_text() + "limits: {max_rejects: 1}\n", encoding="utf-8")
+    assert place.call("plan", "-o", "saved", *OUTPUTS).code == 0
+    assert place.call("apply", "saved", *OUTPUTS).code == 0
+    for arguments in (
+        ("check",),
+        ("inspect", "small"),
+        ("runs",),
+        ("verify",),
+        ("verify", "--sources"),
+        *(("rejects", "latest", "--export", f"rejects.{kind}") for kind in ("csv", "parquet", "jsonl")),
+        ("rollback", "latest"),
+    ):
+        assert place.call(*arguments).code == 0, arguments
+    assert {file.name for file in place.folder.glob("rejects.*")} == {"rejects.csv", "rejects.parquet", "rejects.jsonl"}
+    reachable = place.target
+    for broken in (
+        reachable.replace(reachable.partition("?")[0].rpartition("/")[2], "no_such_database"),
+        f"postgresql://postgres:{CANARY}@127.0.0.1:1/none",
+        f"postgresql://postgres:{CANARY}@/none?host=/nowhere&no_such_option={CANARY}",
+        f"host=/nowhere password={CANARY}",
+    ):
+        place.target = broken
+        assert place.call("--traceback", "run", *OUTPUTS).code in {2, 7}, broken
+        assert place.call("--traceback", "verify").code in {2, 7}
+    place.target = reachable
