@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -133,6 +135,24 @@ def test_memory_is_never_more_than_its_share() -> None:
     assert ceiling is not None
     assert memory_limit(2**60) == ceiling
     assert memory_limit(2**20) == 2**20
+
+
+def test_memory_is_bounded_however_much_the_machine_has(staging: Staging) -> None:
+    assert memory_limit() <= 576 * 2**20
+    assert staging.value("select current_setting('memory_limit')") == "576.0 MiB"
+
+
+@pytest.mark.parametrize("free", [33_000, 31_000])
+def test_tables_are_compressed_where_the_disk_has_no_room_for_plain_ones(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    staging.hurry(1_000)
+    staging.lock_down()
+    staging.run("create table work.some as select (range // 1000) as n from range(300000)")
+    staging.run("checkpoint")
+    kinds = {kind for (kind,) in staging.rows("select distinct compression from pragma_storage_info('work.some')")}
+    assert ("Uncompressed" in kinds) is (free > 32_000), kinds
 
 
 def test_an_error_of_duckdb_never_leaks(staging: Staging) -> None:

@@ -68,7 +68,9 @@ def transform(
         finish_bots(staging, source)
     for source in sources:
         for table in source.compiled.tables:
-            if any(one.table == table.mapping.table and not _is_idle(table, one) for one in source.staged.tables):
+            if any(
+                one.table == table.mapping.table and not _is_idle(source, table, one) for one in source.staged.tables
+            ):
                 write_residuals(staging, source.name, table)
                 write_notices(staging, source.name, table)
     add_bots(staging, tuple(bots))
@@ -88,7 +90,7 @@ def _transform_source(
     for table in source.compiled.tables:
         names = Names(source=source.name, table=table.mapping.table)
         found = staged.get(table.mapping.table)
-        if found is None or _is_idle(table, found):
+        if found is None or _is_idle(source, table, found):
             leave_empty(staging, names, table)
             if found is not None:
                 counts[names] = SourceCounts(source=source.name, table=found.table, read=0)
@@ -101,6 +103,7 @@ def _transform_source(
         observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))
 
 
-def _is_idle(table: CompiledTable, staged: StagedTable) -> bool:
-    """Whether there is nothing to transform: no rows, and no rule that looks at what others made."""
-    return not staged.rows and not table.warns
+def _is_idle(source: TransformSource, table: CompiledTable, staged: StagedTable) -> bool:
+    """Whether there is nothing to transform: no rows, and nothing that asks what they say or what others made."""
+    bots = source.compiled.system.bots_table
+    return not staged.rows and not table.warns and (bots is None or bots.table != staged.table)
