@@ -433,7 +433,7 @@ class Execution:
                 if result.inserted or result.updated:
                     with self.clock.stage("load"):
                         load.refresh_views(connection)
-                left = footprint.taken(connection, staging, found)
+                left = footprint.taken(connection, staging, found) if repeat.is_closed(report.references) else None
                 kept = {**document.run(report), **repeat.member(self._inputs(staged), left)}
                 ledger.finish(connection, record, result, report=_storable(document.text_of(kept)))
                 written = result.inserted + result.updated

@@ -133,6 +133,11 @@ def member(digest: str, footprint: Footprint | None) -> dict[str, object]:
     return {} if footprint is None else {MEMBER: {"inputs": digest, "footprint": footprint.document}}
 
 
+def is_closed(references: Sequence[ReferenceCounts]) -> bool:
+    """Whether no reference of a candidate needed the rows of others in the target, there or not, to be judged."""
+    return not any(one.held or one.lost for one in references if one.kind == "target")
+
+
 def inputs(
     *, project_digest: str, mappings: Sequence[Path], rules: Sequence[Rules], sources: Sequence[StagedSource]
 ) -> str:

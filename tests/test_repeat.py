@@ -14,6 +14,7 @@ import pytest
 
 from consolidate import mapping, pipeline, repeat
 from consolidate.bundled import folder
+from consolidate.model import ReferenceCounts
 from consolidate.postgres import connect
 from consolidate.project import load
 from consolidate.report import document
@@ -194,6 +195,26 @@ def test_a_changed_tool_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     some = copy / "transform" / "rows.py"
     some.write_bytes(some.read_bytes() + b"\n")
     assert repeat.inputs(project_digest="", mappings=[], rules=[], sources=[]) != before
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "is_closed"),
+    [
+        ("target", {}, True),
+        ("target", {"held": 1}, False),
+        ("target", {"missing": 1}, False),
+        ("target", {"rejected": 1}, False),
+        ("target", {"other_bot": 1}, False),
+        ("source", {"missing": 1}, True),
+    ],
+)
+def test_a_run_that_asked_for_rows_of_others_is_not_repeated(
+    kind: str, counts: dict[str, int], *, is_closed: bool
+) -> None:
+    one = ReferenceCounts(
+        kind=kind, source="s", bot_id="b", origin="a.b", pointed="c.d", policy="reject", rows=2, targets=2, **counts
+    )
+    assert repeat.is_closed([one]) is is_closed
 
 
 def test_a_row_that_a_bot_changed_is_told_every_time(
