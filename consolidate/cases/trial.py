@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from consolidate.model import Progress, RunReport, SourceKind
     from consolidate.project import Project
 
+_WORTH_PROCESSES: Final = 4
+_PROCESSES: Final = 2
 _TEMPLATE: Final = "template_of_cases"
 WARNING: Final = "mapping_warning"
 _NO_LIMIT: Final = 2**63 - 1
@@ -181,8 +183,32 @@ def run(
     """What comes of these cases, each with the mapping to test in place of its own; see `Bench.tried`."""
     start = time.perf_counter()
     with bench() as place:
-        outcomes = [place.tried(file, mapping=mapping, update=update, observe=observe) for file, mapping in wanted]
+        if len(wanted) < _WORTH_PROCESSES:
+            outcomes = [place.tried(file, mapping=mapping, update=update, observe=observe) for file, mapping in wanted]
+        else:
+            outcomes = _spread(place, wanted, update=update, observe=observe)
     return CaseReport(outcomes=tuple(outcomes), seconds=round(time.perf_counter() - start, 3))
+
+
+def _spread(
+    place: Bench, wanted: Sequence[tuple[Path, Path | None]], *, update: bool, observe: Callable[[Progress], None]
+) -> list[CaseOutcome]:
+    """The outcomes of many cases, in their order: processes share the bench's server, and each takes the next case."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # noqa: PLC0415 - few cases need no processes
+    from multiprocessing import get_context  # noqa: PLC0415 - as above
+
+    from consolidate.model import Progress  # noqa: PLC0415 - as above
+
+    # Spawned: a fork would take locks of the threads of this process with it.
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(place.tried, file, mapping=mapping, update=update) for file, mapping in wanted]
+        try:
+            for done, _ in enumerate(as_completed(tasks), 1):
+                observe(Progress(stage="test", subject="cases", done=done, total=len(tasks), unit="cases"))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        return [task.result() for task in tasks]
 
 
 def _project(case: Case, folder: Path, *, target: str, store: str) -> Project:
