@@ -1,4 +1,4 @@
-"""The demonstration: fixture stores of three bots, or of every system, with a project file that consolidates them."""
+"""The demonstration: fixture stores of some systems, or of every one, with a project file that consolidates them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from consolidate import fixtures
 from consolidate.bundled import folder as bundled_folder
 from consolidate.destination import EMBEDDED_FOLDER, EMBEDDED_PREFIX
 from consolidate.errors import Problem, UsageError
+from consolidate.mapping import yaml
 from consolidate.model import SourceKind
 from consolidate.project import DEFAULT_FILE
 
@@ -19,41 +20,17 @@ if TYPE_CHECKING:
 
 _MARK: Final = "# Written by `consolidate demo`, which overwrites it."
 _STORES: Final = "stores"
-_DATABASE: Final = "shortseller"
-_THREE: Final = ("shortseller", "momentum", "lxalgo")
+_SHORT: Final = "demo.yaml"
 _CASE: Final = "case.yaml"
 _NOT_OF_A_SOURCE: Final = ("about", "mapping", "source")
 _CODE: Final = re.compile(r"^\s+(?:- )?code: (\w+)$", re.MULTILINE)
-_TEXT: Final = f"""\
-{_MARK} Try something: change a value, then `consolidate run -c` this file.
-version: 1
-# No target: rows go to the embedded PostgreSQL in .consolidate/postgres.
-sources:
-  shortseller:
-    mapping: shortseller
-    dsn: {EMBEDDED_PREFIX}{_DATABASE}     # another database of the same server; yours is a connection string
-    bot: {{id: shortseller_001, deployment_mode: demo, initial_capital: 10000}}
-  momentum:
-    mapping: momentum
-    path: {_STORES}/momentum/trading.db
-    time_zone: Europe/London
-    bots:
-      demo: {{id: momentum_demo_001, deployment_mode: demo, initial_capital: 10000}}
-      live: {{id: momentum_001, deployment_mode: live, initial_capital: 10000, default: true}}
-  lxalgo:
-    mapping: lxalgo
-    path: {_STORES}/lxalgo
-    bot: {{id: lxalgo_001, deployment_mode: demo, initial_capital: 10000}}
-limits:
-  accept: [unmatched_close]     # the log begins in the middle of two trades
-"""
 
 
 @contextmanager
 def prepared(folder: Path, *, every: bool = False) -> Iterator[Path]:
     """Build the stores and the project file in the folder; the file's path. The embedded server runs until the end.
 
-    `every`: of every system that has fixtures, each PostgreSQL store in a database of its own; else of three.
+    `every`: of every system that has fixtures, each PostgreSQL store in a database of its own; else of those that the fixtures list for it.
     Again in the same folder gives the same. Raises `UsageError` where something that is no demo would be overwritten.
     """
     from consolidate import embedded  # noqa: PLC0415 - as late as it is needed
@@ -69,20 +46,31 @@ def prepared(folder: Path, *, every: bool = False) -> Iterator[Path]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     with embedded.server(folder / ".consolidate" / EMBEDDED_FOLDER) as server:
-        systems = _all() if every else _THREE
+        systems = _all() if every else _short()
         for system in systems:
             dsn = None
             if fixtures.kind_of(system) is SourceKind.POSTGRES:
                 server.create(system)
                 dsn = server.dsn(system)
             fixtures.build(system, fixtures.CLEAN, folder / _STORES, postgres_dsn=dsn)
-        file.write_text(_text_of(systems) if every else _TEXT, encoding="utf-8", newline="\n")
+        file.write_text(_text_of(systems), encoding="utf-8", newline="\n")
         yield file
 
 
+def _short() -> tuple[str, ...]:
+    """The systems of the short demonstration, in their order, as `fixtures/demo.yaml` lists them."""
+    problems = yaml.Problems()
+    root = yaml.read(bundled_folder("fixtures") / _SHORT, problems, shown=f"fixtures/{_SHORT}")
+    listed = () if root is None else yaml.texts_of(root.get("systems"), "`systems`", problems)
+    if problems:
+        raise UsageError(*problems.found)
+    return tuple(str(one.text) for one in listed)
+
+
 def _all() -> tuple[str, ...]:
-    """Every system with fixtures, the three of the short demonstration first."""
-    return (*_THREE, *(system for system in fixtures.systems() if system not in _THREE))
+    """Every system with fixtures, those of the short demonstration first."""
+    short = _short()
+    return (*short, *(system for system in fixtures.systems() if system not in short))
 
 
 def _text_of(systems: tuple[str, ...]) -> str:
@@ -105,7 +93,7 @@ def _source(system: str, case: Path) -> str:
     """The entry of a source: its mapping, its store, and what the case says besides."""
     match fixtures.kind_of(system):
         case SourceKind.POSTGRES:
-            place = f"dsn: {EMBEDDED_PREFIX}{system}"
+            place = f"dsn: {EMBEDDED_PREFIX}{system}     # another database of the same server; yours is a connection string"
         case SourceKind.SQLITE:
             place = f"path: {_STORES}/{system}/{fixtures.DATABASE_FILE}"
         case SourceKind.SNAPSHOT:

@@ -52,7 +52,7 @@ def rejects(
 ) -> KeptRejects:
     """What a run rejected, as the target keeps it: counts, the first `limit` rows, and all of them in `export`.
 
-    `table` ("trades" or "momentum.trades") and `code` choose among them. The file is Parquet, CSV or JSON lines, by its
+    `table` ("trades" or "mybot.trades") and `code` choose among them. The file is Parquet, CSV or JSON lines, by its
     suffix, and is replaced if it is there. Raises `UsageError` for an unknown run or suffix.
     """
     form = None if export is None else exports.form_of(export)

@@ -155,7 +155,7 @@ class Progress:
     """How far a stage is, told while it works. `total` is None where the store does not say how much there is."""
 
     stage: str  # "extract" | "profile" | "transform" | "diff" | "load" | "reconcile" | COMMITTING | COMMITTED
-    subject: str  # "momentum.trades" or "trading.trades"
+    subject: str  # "mybot.trades" or "trading.trades"
     done: int
     total: int | None
     unit: str = "rows"

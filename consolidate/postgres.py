@@ -178,7 +178,7 @@ def connect(dsn: str, *, what: str, read_only: bool = False, connect_timeout: in
 
     It is in autocommit mode: open transactions with `with connection.transaction()`. With `read_only` the server
     refuses every write. Waiting for a lock fails after 30 s. Row-level policies make a query fail instead of hiding
-    rows. `what` names the database in messages ("the target", "source momentum"); `connect_timeout` is in seconds and
+    rows. `what` names the database in messages ("the target", "source mybot"); `connect_timeout` is in seconds and
     per host.
 
     Raises `UnreachableError` with one problem, for a string that cannot be read as for a server that does not answer.

@@ -83,6 +83,7 @@ def examined(project: Project) -> tuple[tuple[PreparedSource, ...], tuple[Proble
 
 def _source(source: ProjectSource, system: SystemMapping, problems: Problems) -> PreparedSource:
     _check_store(source, system, problems)
+    _check_modes(source, system, problems)
     made = _made(source, system, problems)
     compiled = compile_system(system, zone=source.time_zone, problems=problems, made=made)
     return PreparedSource(
@@ -107,6 +108,20 @@ def _check_store(source: ProjectSource, system: SystemMapping, problems: Problem
             source.location,
             "add `time_zone: Europe/London`, the zone of the machine that the bot ran on",
         )
+
+
+def _check_modes(source: ProjectSource, system: SystemMapping, problems: Problems) -> None:
+    """Note each bot whose deployment mode the system's rows cannot have."""
+    modes, rows = system.deployment_modes, source.row_bots
+    said = [(bot.shown_id, bot.attributes, bot.location) for bot in source.bots]
+    if rows is not None:
+        said.append(("each_bot", rows.attributes, source.location))
+        said += [(repr(one.key), one.attributes, source.location) for one in rows.by_key]
+    for who, attributes, location in said:
+        mode = {one.name: one.value for one in attributes}.get("deployment_mode")
+        if modes and mode is not None and mode not in modes:
+            message = f"the rows of {system.name} are {' or '.join(modes)}, and {who} would make them {mode}"
+            problems.add("wrong-mode", message, location, f"write `deployment_mode: {modes[0]}`")
 
 
 def _routing(source: ProjectSource, system: SystemMapping, problems: Problems) -> Routing:

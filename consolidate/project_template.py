@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from consolidate.bundled import folder as bundled_folder
 from consolidate.errors import Problem, UsageError
 from consolidate.project import DEFAULT_FILE
 
-_TEMPLATE = Path(__file__).with_name("project_template.yaml")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(folder: Path, *, force: bool = False) -> Path:
@@ -16,7 +18,7 @@ def write(folder: Path, *, force: bool = False) -> Path:
     Raises `UsageError` where there is one already, unless `force`d.
     """
     file = folder / DEFAULT_FILE
-    text = _TEMPLATE.read_text(encoding="utf-8")
+    text = (bundled_folder("mappings") / "project.yaml").read_text(encoding="utf-8")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("w" if force else "x", encoding="utf-8", newline="\n") as opened:

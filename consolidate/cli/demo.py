@@ -58,14 +58,14 @@ def demo(
     terminal.finish(
         document.run(report),
         text.body(report),
-        (*text.ending(report), *_next(file, page)),
+        (*text.ending(report), *_next(file, page, project.sources[0].name)),
         failed=report.exit_code != ExitCode.DONE,
         report=report,
     )
     raise typer.Exit(report.exit_code)
 
 
-def _next(file: Path, page: Path) -> Iterator[RenderableType]:
+def _next(file: Path, page: Path, source: str) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from consolidate.report.cells import safe
@@ -76,7 +76,7 @@ def _next(file: Path, page: Path) -> Iterator[RenderableType]:
             f"\nThe same with pictures, for a browser: {page}\n"
             f"The stores are in {file.parent / 'stores'}, the project file is {file}. Next:\n\n"
             f"the same again, which finds nothing left to load:\n    consolidate run -c {named}\n"
-            f"what a store holds:\n    consolidate inspect momentum -c {named}\n"
+            f"what a store holds:\n    consolidate inspect {source} -c {named}\n"
             "a project file for your own bots:\n    consolidate init"
         )
     )

@@ -13,7 +13,7 @@ from consolidate.cli.terminal import Terminal
 def explain(
     context: typer.Context,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A unified table, e.g. `trading.trades` or `trades`.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's text id, or its id, e.g. `lxalgo_001_BTC…`.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's text id, or its id, e.g. `mybot_001_BTC…`.")],
     config: Config = DEFAULT_CONFIG,
     json: Json = None,
     quiet: Quiet = False,
@@ -22,7 +22,7 @@ def explain(
 
     \b
     Example:
-      consolidate explain trades momentum_001_BTCUSDT_1759731261_69c086d77b
+      consolidate explain trades mybot_001_BTCUSDT_1759731261_69c086d77b
       consolidate explain account_balance 17 --json -
     """
     from consolidate import pipeline

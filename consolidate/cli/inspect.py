@@ -13,7 +13,7 @@ from consolidate.cli.terminal import Terminal
 def inspect(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The name of a source in the project file, e.g. `momentum`.")
+        str, typer.Argument(metavar="SOURCE", help="The name of a source in the project file, e.g. `mybot`.")
     ],
     config: Config = DEFAULT_CONFIG,
     json: Json = None,
@@ -23,8 +23,8 @@ def inspect(
 
     \b
     Example:
-      consolidate inspect momentum
-      consolidate inspect shortseller --json -
+      consolidate inspect mybot
+      consolidate inspect mybot --json -
     """
     from consolidate import destination
     from consolidate.errors import ExitCode

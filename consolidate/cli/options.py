@@ -68,7 +68,7 @@ Table: TypeAlias = Annotated[
 ]
 Bot: TypeAlias = Annotated[
     str | None,
-    typer.Option("--bot", metavar="BOT", help="Show the rows of one bot that change, e.g. `--bot momentum_001`."),
+    typer.Option("--bot", metavar="BOT", help="Show the rows of one bot that change, e.g. `--bot mybot_001`."),
 ]
 Rows: TypeAlias = Annotated[
     int | None,

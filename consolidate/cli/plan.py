@@ -60,7 +60,7 @@ def plan(
     Example:
       consolidate plan
       consolidate plan -o monday --detailed-exitcode
-      consolidate plan --bot momentum_001 --table trading.trades --rows 50
+      consolidate plan --bot mybot_001 --table trading.trades --rows 50
     """
     from consolidate import destination
     from consolidate.errors import ExitCode

@@ -22,7 +22,7 @@ def rejects(
     ],
     table: Annotated[
         str | None,
-        typer.Option("--table", metavar="TABLE", help="Only of this source table, e.g. `--table momentum.trades`."),
+        typer.Option("--table", metavar="TABLE", help="Only of this source table, e.g. `--table mybot.trades`."),
     ] = None,
     code: Annotated[
         str | None, typer.Option("--code", metavar="CODE", help="Only with this code, e.g. `--code unmapped_value`.")

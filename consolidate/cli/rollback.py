@@ -24,7 +24,7 @@ def rollback(
         typer.Option(
             "--bot",
             metavar="ID",
-            help="Only the rows of this bot, e.g. `--bot momentum_001`; rows that belong to no bot, such as candles, "
+            help="Only the rows of this bot, e.g. `--bot mybot_001`; rows that belong to no bot, such as candles, "
             "stay.",
         ),
     ] = None,
@@ -39,7 +39,7 @@ def rollback(
     \b
     Example:
       consolidate rollback latest
-      consolidate rollback 20260131T120000Z-1a2b3c4d --bot momentum_001
+      consolidate rollback 20260131T120000Z-1a2b3c4d --bot mybot_001
     """
     from consolidate.report import history
 

@@ -19,7 +19,7 @@ def test(
             metavar="[MAPPING]",
             show_default=False,
             help="A mapping that ships, the folder of your own, or a folder of cases, e.g. `consolidate test "
-            "momentum`; without it all cases that ship.",
+            "mybot`; without it all cases that ship.",
         ),
     ] = None,
     cases: Annotated[

@@ -291,6 +291,44 @@ def _list(compiler: Compiler, expr: Call) -> Value | None:
     return Value(sql=sql, kind=Kind.LIST)
 
 
+def _text_at(compiler: Compiler, expr: Call) -> Value | None:
+    _no_options(compiler, expr)
+    arguments = _arguments(compiler, expr, 2, None)
+    if arguments is None:
+        return None
+    value = compiler.compile(arguments[0])
+    compiler.expect(value, (Kind.JSON,), arguments[0])
+    path = "$"
+    for name in arguments[1:]:
+        written = _written(name)
+        if written is None or '"' in written:
+            compiler.wrong(name.location, "text_at needs the name of a member as it is written: 'symbol'")
+            return None
+        path += f'."{written}"'
+    return Value(sql=call("json_text_at", value.sql, text(path)), kind=Kind.TEXT, column=value.column)
+
+
+def _part(compiler: Compiler, expr: Call) -> Value | None:
+    _no_options(compiler, expr)
+    arguments = _arguments(compiler, expr, 3, 3)
+    if arguments is None:
+        return None
+    value = compiler.compile(arguments[0])
+    compiler.expect(value, (Kind.TEXT,), arguments[0])
+    between = _written(arguments[1])
+    number = _decimals(compiler, arguments[2], expr)
+    if not between or number == 0:
+        compiler.wrong(expr.location, "part needs what stands between the parts, and which part: part(name, '_', 2)")
+        return None
+    found = sa.func.nullif(call("split_part", value.sql, text(between), whole(number)), text(""))
+    return Value(sql=found, kind=Kind.TEXT, column=value.column)
+
+
+def _written(expr: Expr) -> str | None:
+    """The text of a literal; None where it is something else."""
+    return expr.value if isinstance(expr, Literal) and isinstance(expr.value, str) else None
+
+
 FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "abs": _abs,
     "as_of": as_of,
@@ -309,11 +347,13 @@ FUNCTIONS: Final[dict[str, Callable[[Compiler, Call], Value | None]]] = {
     "next_day_start": _of_day("next_day_begins"),
     "nullif": _nullif,
     "pack": _pack,
+    "part": _part,
     "ratio": _ratio,
     "round": _round,
     "seconds_between": _seconds_between,
     "slug": _texts("slug"),
     "spacing": spacing,
+    "text_at": _text_at,
     "trim": _texts("trim"),
     "unified_symbol": _texts("unified_symbol"),
     "upper": _texts("upper"),

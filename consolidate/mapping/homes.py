@@ -90,6 +90,8 @@ def _origins(expr: Expr, mapping: TableMapping, depth: int) -> list[_Found]:  # 
             if name in lets:
                 return _origins(lets[name], mapping, down)
             return [_Found(column=name, closing=False)] if mapping.column(name) is not None else []
+        case Call(function="column", arguments=(Literal(value=str() as name),)):
+            return [_Found(column=name, closing=False)] if mapping.column(name) is not None else []
         case Lookup(item=item):
             return [found for found in _origins(item, mapping, down) if found.member is None]
         case Call(function="round", arguments=(item, Literal())):

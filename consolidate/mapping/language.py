@@ -298,12 +298,18 @@ class SystemMapping:
     needs_time_zone: bool
     bot: tuple[BotAttribute, ...]
     tables: tuple[TableMapping, ...]
-    optional: tuple[str, ...]
+    absentable: tuple[Reasoned, ...]
+    deployment_modes: tuple[str, ...]
     ignored: tuple[Reasoned, ...]
     snapshots: tuple[SnapshotTable, ...]
     references: tuple[ReferencePolicy, ...]
     digest: str
     location: Location
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The tables that a store may lack."""
+        return tuple(one.name for one in self.absentable)
 
     @property
     def bots_table(self) -> TableMapping | None:

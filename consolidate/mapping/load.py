@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from consolidate.bundled import folder
 from consolidate.errors import Location
-from consolidate.mapping.language import BotAttribute, SystemMapping, TableMapping, ValueMap
+from consolidate.mapping.language import BotAttribute, Reasoned, SystemMapping, TableMapping, ValueMap
 from consolidate.mapping.literals import misfit
 from consolidate.mapping.load_references import read_references
 from consolidate.mapping.load_table import read_table, reasoned
@@ -34,6 +34,7 @@ _SYSTEM_KEYS: Final = (
     "system",
     "kind",
     "schema",
+    "deployment_modes",
     "time_zone",
     "bot",
     "tables",
@@ -57,6 +58,7 @@ BOT_ATTRIBUTES: Final = (
     "exchange",
     "created_by",
 )
+DEPLOYMENT_MODES: Final = ("live", "demo", "backtest")
 _SHARED_VALUES: Final = "values.yaml"
 
 
@@ -93,7 +95,8 @@ def system(place: Path, problems: Problems) -> SystemMapping | None:
         needs_time_zone=_needs_zone(root, problems),
         bot=_bot(root, problems),
         tables=tuple(tables),
-        optional=_optional(root, names, problems),
+        deployment_modes=_modes(root, problems),
+        absentable=_absentable(root, names, problems),
         ignored=reasoned(root.get("ignore"), problems),
         snapshots=snapshots,
         references=read_references(root, problems),
@@ -123,14 +126,30 @@ def _needs_zone(root: Mapping, problems: Problems) -> bool:
     return text == "required"
 
 
-def _optional(root: Mapping, tables: tuple[Scalar, ...], problems: Problems) -> tuple[str, ...]:
+def _modes(root: Mapping, problems: Problems) -> tuple[str, ...]:
+    """The deployment modes that bots of the system can have; none: any."""
+    listed = texts_of(root.get("deployment_modes"), "`deployment_modes`", problems)
+    for mode in listed:
+        if mode.text not in DEPLOYMENT_MODES:
+            hint = nearest(str(mode.text), DEPLOYMENT_MODES) or f"one of {', '.join(DEPLOYMENT_MODES)}"
+            problems.add("bad-value", f"{mode.text!r} is no deployment mode", mode.location, hint)
+    return tuple(str(mode.text) for mode in listed)
+
+
+def _absentable(root: Mapping, tables: tuple[Scalar, ...], problems: Problems) -> tuple[Reasoned, ...]:
+    """The tables that a store may lack, with the reason why: a map; a list gives none."""
     known = [str(table.text) for table in tables]
-    optional = texts_of(root.get("optional"), "`optional`", problems)
-    for name in optional:
-        if name.text not in known:
-            hint = nearest(str(name.text), known)
-            problems.add("unknown-table", f"{name.text!r} is not in `tables`", name.location, hint)
-    return tuple(str(name.text) for name in optional)
+    node = root.get("optional")
+    if isinstance(node, Mapping):
+        found = reasoned(node, problems)
+    else:
+        listed = texts_of(node, "`optional`", problems)
+        found = tuple(Reasoned(name=str(name.text), reason="", location=name.location) for name in listed)
+    for one in found:
+        if one.name not in known:
+            hint = nearest(one.name, known)
+            problems.add("unknown-table", f"{one.name!r} is not in `tables`", one.location, hint)
+    return found
 
 
 def _table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from consolidate.mapping.compile import united
-from consolidate.mapping.expr import Call, Name
+from consolidate.mapping.expr import Call, Literal, Name
 from consolidate.mapping.language import ColumnType, FindListed
 from consolidate.mapping.made_bots import BOTS
 from consolidate.mapping.source_columns import KINDS
@@ -18,6 +18,7 @@ from consolidate.mapping.yaml import nearest
 from consolidate.target.contract import expected
 
 if TYPE_CHECKING:
+    from consolidate.errors import Location
     from consolidate.mapping.compile import Compiler
     from consolidate.mapping.language import Find, SystemMapping, TableMapping
     from consolidate.target.contract import TableContract
@@ -73,6 +74,11 @@ class RowScope:
             compiler.wrong(expr.location, f"{expr.function} is only for a block `per: group`", "use the column itself")
             return Value(sql=NULL, kind=Kind.NULL)
         match expr:
+            case Call(function="column", arguments=(Literal(value=str() as one),), options=()):
+                return self._column(one, expr.location, compiler)
+            case Call(function="column"):
+                compiler.wrong(expr.location, "column takes the name of a column as it is written: column('bot_id')")
+                return Value(sql=NULL, kind=Kind.NULL)
             case Call(function="newest", arguments=(Name(parts=(table, column)),), options=()) if table in self.before:
                 if not self.newest_visible:
                     compiler.wrong(expr.location, "`pair`, `keep` and `find` see the rows of their own table only")
@@ -84,11 +90,14 @@ class RowScope:
     def _plain(self, one: str, name: Name, compiler: Compiler) -> Value | None:
         if one in self.lets:
             return self.let(one, name, compiler)
+        return self._column(one, name.location, compiler)
+
+    def _column(self, one: str, location: Location, compiler: Compiler) -> Value | None:
         column = self.mapping.column(one)
         if column is None:
             known = [*self.lets, *(c.name for c in self.mapping.columns), "bot_id"]
             hint = nearest(one, known) or f"`columns` of {self.mapping.table} does not declare it"
-            compiler.wrong(name.location, f"{one!r} is no column and no `let`", hint)
+            compiler.wrong(location, f"{one!r} is no column and no `let`", hint)
             return None
         self.used.add(one)
         kind = KINDS[column.type]

@@ -13,7 +13,7 @@ from consolidate.transform.candidates import create_candidates
 from consolidate.transform.graph import write_references
 from consolidate.transform.measured import create_measured
 from consolidate.transform.names import Names
-from consolidate.transform.notices import create_notices, write_notices
+from consolidate.transform.notices import create_notices, write_absences, write_notices
 from consolidate.transform.orphans import open_orphans, settle
 from consolidate.transform.residual import write_residuals
 from consolidate.transform.rows import leave_empty, transform_table
@@ -87,6 +87,8 @@ def _transform_source(
 ) -> None:
     """Transform the tables of a source in their order; `counts` and `roundings` are given what became of each."""
     staged = {table.table: table for table in source.staged.tables}
+    absent = [one for one in source.compiled.system.absentable if one.name not in staged]
+    write_absences(staging, source.name, absent)
     for table in source.compiled.tables:
         names = Names(source=source.name, table=table.mapping.table)
         found = staged.get(table.mapping.table)

@@ -55,6 +55,7 @@ def append(staging: Staging, names: Names, block: CompiledBlock, relation: str) 
     has_bot = target.column("bot_id") is not None
     cells = {cell.cell.column: quoted(f"t{block.index}.{cell.cell.column}") for cell in block.cells}
     archived = {
+        "bot_id": "nullif(w.\"#bot\", '')",
         "source": literal(names.source),
         "source_table": literal(names.table),
         "source_key": 'w."#key"',
@@ -72,7 +73,7 @@ def append(staging: Staging, names: Names, block: CompiledBlock, relation: str) 
             columns.append(name)
             values.append(f"w.{cells[name]}")
     mark = f"w.{quoted(f'mark{block.index}')}" if block.mark is not None else "null"
-    bot = 'w."#bot"' if has_bot else "null"
+    bot = "nullif(w.\"#bot\", '')" if has_bot else "null"
     own = [f'm.n, {bot}, {literal(names.source)}, w."#key", {mark}']
     staging.run(
         f"insert into cand.{quoted(target.name)} ({', '.join(map(quoted, [*OWN, *columns]))})"

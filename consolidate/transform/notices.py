@@ -13,16 +13,30 @@ from consolidate.transform.joined import newest_columns
 from consolidate.transform.names import Names, label, relation, rendered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consolidate.mapping.language import Reasoned
     from consolidate.mapping.table import CompiledTable, CompiledWarn
     from consolidate.staging import Staging
     from consolidate.target.contract import TableContract
 
 CODE: Final = "mapping_warning"
+ABSENT: Final = "absent_table"
 
 
 def create_notices(staging: Staging) -> None:
     """Make the empty table of notices."""
     staging.run("create or replace table rej.notices (code varchar, message varchar)")
+
+
+def write_absences(staging: Staging, source: str, absent: Sequence[Reasoned]) -> None:
+    """Append a notice for the tables that the store lacks, one for each reason why it may."""
+    for reason in dict.fromkeys(one.reason for one in absent):
+        lacking = [one.name for one in absent if one.reason == reason]
+        what = "table" if len(lacking) == 1 else "tables"
+        why = f" ({reason})" if reason else ""
+        message = f"the store of {source} has no {what} {', '.join(lacking)}{why}: nothing was read of them"
+        staging.run("insert into rej.notices values ($1, $2)", [ABSENT, message])
 
 
 def write_notices(staging: Staging, source: str, table: CompiledTable) -> None:

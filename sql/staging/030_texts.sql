@@ -81,3 +81,9 @@ create or replace macro json_repeats_name(t) as
             from json_tree(case when is_json(t) then t end)
         )
     end;
+
+-- The text at a path of a JSON document; null where there is none, or something that is no text.
+create or replace macro json_text_at(document, path) as
+    case
+        when json_valid(document) and json_type(document, path) = 'VARCHAR' then json_extract_string(document, path)
+    end;

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
 from consolidate import fixtures
-from consolidate.model import SourceKind
-from tests.alpha import DEMO, SYSTEMS, Consolidated, Planted, consolidated, database, planted
+from tests.alpha import SYSTEMS, Consolidated, Planted, consolidated, database, planted
+from tests.systems import built, sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,35 +19,15 @@ if TYPE_CHECKING:
 
     from consolidate.embedded import Server
 
-BOTS: Final[dict[str, dict[str, object]]] = {
-    "shortseller": {"bot": {"id": "shortseller_001", **DEMO}},
-    "momentum": {
-        "time_zone": "Europe/London",
-        "bots": {
-            "demo": {"id": "momentum_demo_001", **DEMO},
-            "live": {"id": "momentum_001", **DEMO, "default": "true"},
-        },
-    },
-    "lxalgo": {"bot": {"id": "lxalgo_001", **DEMO}},
-    "ai_agents": {"each_bot": {"deployment_mode": "demo"}, "bot": {"id": "ai_agents_001", **DEMO}},
-    "quant_timescale": {"each_bot": DEMO, "bot": {"id": "quant_001", **DEMO}},
-}
 
-
-def _source(system: str, set_: str, place: Path, dsn: str) -> dict[str, object]:
-    store = fixtures.build(system, set_, place, postgres_dsn=dsn)
-    where = {"dsn": dsn} if store.kind is SourceKind.POSTGRES else {"path": str(store.path)}
-    return {"mapping": system, **where, **BOTS[system]}
-
-
-@pytest.fixture(scope="module", params=SYSTEMS)
+@pytest.fixture(scope="module", params=[system for system, set_ in sets() if set_ == fixtures.DEFECTS])
 def defects(
     request: pytest.FixtureRequest, postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Consolidated]]:
     system = str(request.param)
     place = tmp_path_factory.mktemp(f"defects_{system}")
     with database(postgres_server) as store, database(postgres_server) as target:
-        source = _source(system, fixtures.DEFECTS, place / "stores", store)
+        source = built(system, fixtures.DEFECTS, place / "stores", store)
         yield system, consolidated(place, target, {system: source}, max_rejects=1000)
 
 
@@ -116,7 +96,7 @@ def test_the_clean_stores_give_two_closes_without_an_opening_and_no_other_reject
     with ExitStack() as databases:
         target, *stores = (databases.enter_context(database(postgres_server)) for _ in ("target", *SYSTEMS))
         sources = {
-            system: _source(system, fixtures.CLEAN, tmp_path / "stores", store)
+            system: built(system, fixtures.CLEAN, tmp_path / "stores", store)
             for system, store in zip(SYSTEMS, stores, strict=True)
         }
         refused = consolidated(tmp_path, target, sources, status="refused")
