@@ -93,7 +93,7 @@ def _source(system: str, case: Path) -> str:
     """The entry of a source: its mapping, its store, and what the case says besides."""
     match fixtures.kind_of(system):
         case SourceKind.POSTGRES:
-            place = f"dsn: {EMBEDDED_PREFIX}{system}     # another database of the same server; yours is a connection string"
+            place = f"dsn: {EMBEDDED_PREFIX}{system}     # a database of the same server; yours is a connection string"
         case SourceKind.SQLITE:
             place = f"path: {_STORES}/{system}/{fixtures.DATABASE_FILE}"
         case SourceKind.SNAPSHOT:
