@@ -30,7 +30,7 @@ _CODE: Final = re.compile(r"^\s+(?:- )?code: (\w+)$", re.MULTILINE)
 def prepared(folder: Path, *, every: bool = False) -> Iterator[Path]:
     """Build the stores and the project file in the folder; the file's path. The embedded server runs until the end.
 
-    `every`: of every system that has fixtures, each PostgreSQL store in a database of its own; else of those that the fixtures list for it.
+    `every`: of every system that has fixtures, each PostgreSQL store in a database of its own; else of a few.
     Again in the same folder gives the same. Raises `UsageError` where something that is no demo would be overwritten.
     """
     from consolidate import embedded  # noqa: PLC0415 - as late as it is needed
