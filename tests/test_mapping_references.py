@@ -119,3 +119,18 @@ def test_a_find_takes_no_stub(missing: str, words: str, tmp_path: Path) -> None:
     found = [one for one in problems_of(tmp_path, table) if one.code == "bad-value"]
     assert [words in str(one.hint) for one in found] == [True]
     assert str(found[0].location).endswith("t.yaml:5:59")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "words"),
+    [
+        ("trade: trades.id", "bad-reference", ""),
+        ("trade: t.id", "bad-reference", "the order of `tables`"),
+        ("trade: trades", "bad-value", "`trade_id: trades.id`"),
+        ("trade: {to: t.id, missing: stub}", "bad-value", "under `references`"),
+        ("trad: t.id", "unknown-column", "did you mean `trade`?"),
+    ],
+)
+def test_a_reference_of_the_store_that_cannot_be_is_a_problem(said: str, code: str, words: str, tmp_path: Path) -> None:
+    found = problems_of(tmp_path, TABLE.replace("into:", f"references: {{{said}}}\ninto:"))
+    assert any(one.code == code and words in (one.hint or "") for one in found), found

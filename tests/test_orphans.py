@@ -483,3 +483,33 @@ def test_the_graph_is_what_counting_one_reference_at_a_time_gives(
         }
         assert found == counts
         assert all(one.residue == 0 for one in outcome.transformed.counts)
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        (
+            "trades.id",
+            {"2": "bad_value", "p": "rejected_reference", "q": "missing_reference", "r": "missing_reference"},
+        ),
+        ("{to: trades.id, missing: null}", {"2": "bad_value"}),
+    ],
+)
+def test_a_reference_of_the_store_is_looked_up_before_mapping(said: str, codes: dict[str, str], tmp_path: Path) -> None:
+    signals = SIGNALS.replace("into:", f"references:\n  trade: {said}\ninto:").replace(
+        "execution_trade_id: trade", "notes: trade"
+    )
+    rows: list[Row] = [
+        (key, "A", None, to) for key, to in (("o", "1"), ("p", "2"), ("q", "9"), ("r", "3"), ("s", None))
+    ]
+    made = {
+        **tables(trades=[trade("1"), ("2", "A", "abc", WHEN), trade("3", "B")]),
+        "signals": Table(mapping=signals, columns=MAPPINGS["signals"][1], rows=rows),
+    }
+    with run(tmp_path, made, routing=ROUTING) as outcome:
+        assert outcome.codes() == codes
+        assert edge(outcome, "signals.trade") == (4, 4, 1, 1, 1)
+        if len(codes) == 1:
+            assert outcome.candidates("trading.signals", "notes") == [("1",), (None,), (None,), (None,), (None,)]
+            assert residual(outcome, "q") == {"trade": "9"}
+            assert residual(outcome, "o") == {}

@@ -203,6 +203,8 @@ class _TableCompiler:
             if rule.column is not None and rule.column not in known:
                 hint = nearest(rule.column, known)
                 problems.add("unknown-column", f"a rule of `reject` blames {rule.column!r}", rule.location, hint)
+        wanted += [("references", one.column) for one in mapping.references]
+        self._store_references()
         for what, one in wanted:
             if one not in known:
                 hint = nearest(one, known) or "declare it under `columns`"
@@ -211,6 +213,19 @@ class _TableCompiler:
         for name in self.scope.lets:
             if name in known or name == "bot_id":
                 problems.add("name-clash", f"`let` {name!r} is also a column", mapping.location, "rename it")
+
+    def _store_references(self) -> None:
+        for one in self.mapping.references:
+            other = next((table for table in self.system.tables if table.table == one.to_table), None)
+            if other is None or one.to_table not in self.scope.before:
+                message = f"{one.to_table!r} is not transformed before {self.mapping.table!r}"
+                hint = "change the order of `tables` in system.yaml" if other else None
+                known = nearest(one.to_table, (table.table for table in self.system.tables))
+                self.problems.add("bad-reference", message, one.location, hint or known)
+            elif other.column(one.to_column) is None:
+                hint = nearest(one.to_column, (column.name for column in other.columns))
+                message = f"{one.to_table} has no column {one.to_column!r}"
+                self.problems.add("unknown-column", message, one.location, hint)
 
     def _unused(self) -> None:
         mapping = self.mapping

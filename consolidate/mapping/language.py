@@ -114,6 +114,25 @@ class ReferencePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReference:
+    """A column of a source table that holds what `to_column` of a row of `to_table` of the store holds.
+
+    `missing`: reject, or null (the mapping reads null where it leads nowhere).
+    """
+
+    column: str
+    to_table: str
+    to_column: str
+    missing: Missing
+    location: Location
+
+    @property
+    def found(self) -> str:
+        """The name of what it finds; no find is called so."""
+        return f"&{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindByKey:
     """The candidate in `table` that the row of `source_table` with this key made. `missing`: reject or null."""
 
@@ -266,6 +285,7 @@ class TableMapping:
     archive: Archive | None
     warns: tuple[Warn, ...]
     finds: tuple[Find, ...]
+    references: tuple[StoreReference, ...]
     blocks: tuple[Block, ...]
     location: Location
 

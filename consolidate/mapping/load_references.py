@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consolidate.mapping.expr import Call, Literal, Name
-from consolidate.mapping.language import Cell, Missing, ReferencePolicy
+from consolidate.mapping.language import Cell, Missing, ReferencePolicy, StoreReference
 from consolidate.mapping.load_expr import expression
 from consolidate.mapping.references import BOTS, references
-from consolidate.mapping.yaml import Entry, Mapping, Node, Problems, Scalar, known_keys, map_of, nearest
+from consolidate.mapping.yaml import Entry, Mapping, Node, Problems, Scalar, known_keys, map_of, nearest, text_of
 
 if TYPE_CHECKING:
     from consolidate.errors import Location
@@ -46,6 +46,28 @@ def read_references(root: Mapping, problems: Problems) -> tuple[ReferencePolicy,
     return tuple(found)
 
 
+def read_store_references(root: Mapping, problems: Problems) -> tuple[StoreReference, ...]:
+    """The columns of a source table that name rows of another, where no `find` says so already."""
+    found = []
+    for entry in map_of(root.get("references"), "`references`", problems) or ():
+        what = f"the reference {entry.key!r}"
+        node, missing = entry.value, Missing.REJECT
+        if isinstance(node, Mapping):
+            known_keys(node, ("to", "missing"), what, problems)
+            missing = missing_of(node.get("missing"), what, problems)
+            node = node.get("to") or Scalar(text=None, location=entry.location, blank=True)
+        to_table, dot, to_column = (text_of(node, what, problems) or "").rpartition(".")
+        if not dot or not to_table or not to_column:
+            problems.add("bad-value", f"{what} does not say of what", node.location, "write `trade_id: trades.id`")
+            continue
+        found.append(
+            StoreReference(
+                column=entry.key, to_table=to_table, to_column=to_column, missing=missing, location=entry.location
+            )
+        )
+    return tuple(found)
+
+
 def missing_of(node: Node | None, what: str, problems: Problems) -> Missing:
     """What `missing` of a find says: `reject`, which is meant where it says nothing, or `null`."""
     found = Missing.REJECT if node is None else _word(node)
@@ -53,9 +75,7 @@ def missing_of(node: Node | None, what: str, problems: Problems) -> Missing:
         return found
     hint = "`reject`, or `null`: the row is as if it had not pointed"
     if found is Missing.STUB and node is not None:
-        hint = (
-            "a find makes no row: take `null`, make an id in the cell, and say `stub` under `references` of system.yaml"
-        )
+        hint = "no row of a store is made: take `null`, make an id in the cell, say `stub` under `references` there"
     problems.add("bad-value", f"`missing` of {what} is neither `reject` nor `null`", _place(node), hint)
     return Missing.REJECT
 

@@ -22,6 +22,7 @@ from consolidate.mapping.language import (
 )
 from consolidate.mapping.load_expr import expression, expressions, required_expression, whole_seconds
 from consolidate.mapping.load_finds import read_finds
+from consolidate.mapping.load_references import read_store_references
 from consolidate.mapping.load_rules import read_archive, read_filter, read_rejects, read_warns
 from consolidate.mapping.yaml import (
     Entry,
@@ -56,6 +57,7 @@ _TABLE_KEYS: Final = (
     "archive",
     "warn",
     "find",
+    "references",
     "into",
 )
 _BLOCK_KEYS: Final = ("when", "per", "mark", "merge", "shared")
@@ -90,6 +92,7 @@ def read_table(root: Mapping, values: tuple[ValueMap, ...], problems: Problems) 
         archive=archive,
         warns=read_warns(root, problems),
         finds=read_finds(root, problems),
+        references=read_store_references(root, problems),
         blocks=(*(block for entry in into or () for block in _blocks(entry, problems)), *_archived(archive)),
         location=root.location,
     )

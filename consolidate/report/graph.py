@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from consolidate.report.references import Edge
 
 MOST_SOURCES: Final = 6
-_BOX: Final = 230
-_GAP: Final = 90
+_BOX: Final = 215
+_GAP: Final = 60
 _HEAD: Final = 26
 _LINE: Final = 18
 _BELOW: Final = 22
@@ -90,7 +90,8 @@ def _nodes(found: list[Edge]) -> dict[str, _Node]:
     places = sorted(set(depth.values()), reverse=True)
     below = dict.fromkeys(places, _MARGIN)
     nodes: dict[str, _Node] = {}
-    for name in sorted(depth, key=lambda one: (-depth[one], one)):
+    linked = {end for edge in found if not edge.names_bot for end in _ends(edge)}
+    for name in sorted(depth, key=lambda one: (-depth[one], one not in linked, one)):
         mine = tuple(edge for edge in found if _ends(edge)[0] == name)[:_MOST_LINES]
         column = places.index(depth[name])
         node = _Node(name=name, out=mine, left=_MARGIN + column * (_BOX + _GAP), top=below[depth[name]])

@@ -55,11 +55,12 @@ def transform(
     open_orphans(staging, sources)
     open_ids(staging, [bot.id for bot in bots])
     counts: dict[Names, SourceCounts] = {}
+    roundings: list[Rounding] = []
     for turn in count():
         create_candidates(staging)
         create_notices(staging)
         create_measured(staging)
-        roundings: list[Rounding] = []
+        roundings.clear()
         for source in sources:
             _transform_source(staging, source, counts, roundings, observe)
         if not settle(staging, sources, held, turn):
@@ -99,7 +100,7 @@ def _transform_source(
             continue
         subject = f"{source.name}.{found.table}"
         observe(Progress(stage="transform", subject=subject, done=0, total=found.rows))
-        result = transform_table(staging, source.name, table, found, source.routing, source.compiled)
+        result = transform_table(staging, source.name, table, found, source.routing, source.compiled, frozenset(staged))
         counts[names] = result.counts
         roundings.extend(result.roundings)
         observe(Progress(stage="transform", subject=subject, done=found.rows, total=found.rows))

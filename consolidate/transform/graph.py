@@ -37,6 +37,7 @@ def write_references(staging: Staging, sources: Sequence[TransformSource]) -> No
         for table in source.compiled.tables:
             if table.mapping.table in present:
                 _count_finds(staging, source.name, table)
+                _count_store(staging, source.name, table)
     for edge in edges(sources):
         if edge.reference.to_table == BOTS:
             _count_bots(staging, edge)
@@ -113,6 +114,21 @@ def _count_finds(staging: Staging, source: str, table: CompiledTable) -> None:
             f' (select r."#bot" as bot, x.key, {why} as why from {names.found(find.name)} x'
             f' join {names.typed} r on r."#row" = x."#row" left join ({there}) o on o.key = x.key) group by bot',
             [f"{table.mapping.table}.{'+'.join(columns)}", find.source_table, find.missing.value],
+        )
+
+
+def _count_store(staging: Staging, source: str, table: CompiledTable) -> None:
+    """The references that the mapping of a source table declares."""
+    names = Names(source=source, table=table.mapping.table)
+    for one in table.mapping.references:
+        staging.run(
+            f"insert into {REFERENCES} select (select count(*) from {REFERENCES}), 'source', {literal(source)},"
+            ' r."#bot", $1, $2, $3, count(*), count(distinct x.key),'
+            " count(*) filter (x.n is null and x.why = 'missing'),"
+            " count(*) filter (x.n is null and x.why = 'rejected'),"
+            " count(*) filter (x.n is null and x.why = 'other_bot'), 0"
+            f' from {names.found(one.found)} x join {names.typed} r on r."#row" = x."#row" group by r."#bot"',
+            [f"{table.mapping.table}.{one.column}", one.to_table, one.missing.value],
         )
 
 

@@ -24,6 +24,7 @@ from consolidate.transform.names import Names, label, living_rows, relation, ren
 from consolidate.transform.orphans import SEEDS
 from consolidate.transform.pairs import pair_events, reject_broken_groups
 from consolidate.transform.shape import shaped
+from consolidate.transform.store_references import look_up
 from consolidate.transform.typed import type_rows
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ def transform_table(
     staged: StagedTable,
     routing: Routing,
     system: CompiledSystem,
+    present: frozenset[str] = frozenset(),
 ) -> TableResult:
     """Split the rows of a staged table into candidates and rejects; the tables before it are done already.
 
-    Every row has exactly one outcome. Raises `UsageError` where a row is neither mapped nor left out by a rule.
+    Every row has exactly one outcome. `present` are the tables that the store has. Raises
+    `UsageError` where a row is neither mapped nor left out by a rule.
     """
     names = Names(source=source, table=table.mapping.table)
     failures = type_rows(staging, names, table, staged, routing)
@@ -63,6 +66,7 @@ def transform_table(
         name_bots(staging, names, table)
     fates.open_fates(staging, names)
     fates.reject_failures(staging, names, names.typed, failures)
+    look_up(staging, names, table, present)
     _settle_doubles(staging, names, table)
     _keep_last(staging, names, table)
     _filter_events(staging, names, table)
