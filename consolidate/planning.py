@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from consolidate.errors import ConflictError, Location, Problem, UsageError
+from consolidate.mapping.load import files
 from consolidate.model import Rounding, SourceCounts
 from consolidate.relations import work
 
@@ -36,7 +37,7 @@ AGAIN: Final = "make a new plan: `consolidate plan -o DIR`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """What a plan rests on. Digests are hex; `tables` by "source.table", `mappings` by source, `verdicts` by target.
+    """What a plan rests on. Digests are hex; `tables` by "source.table", `mappings` by file, `verdicts` by target.
 
     `verdicts` say for every candidate what a load does with it; `on_conflict` is how conflicts were to be settled.
     """
@@ -78,8 +79,14 @@ def table_digests(sources: Iterable[StagedSource]) -> dict[str, str]:
 
 
 def mapping_digests(sources: Iterable[PreparedSource]) -> dict[str, str]:
-    """The digests of the mappings, by source."""
-    return {source.source.name: source.system.digest for source in sources}
+    """The digests of all files of the mappings, by folder and name; of two with one name, the second is `…#2`."""
+    found: dict[str, str] = {}
+    for place in dict.fromkeys(source.source.mapping for source in sources):
+        for file in files(place):
+            name = f"{file.parent.name}/{file.name}"
+            number = 1 + sum(known.partition("#")[0] == name for known in found)
+            found[name if number == 1 else f"{name}#{number}"] = _digest(file)
+    return found
 
 
 def write(plan: SavedPlan) -> None:
@@ -207,11 +214,15 @@ def require_same_rules(plan: SavedPlan, *, tool_version: str, project_digest: st
     if plan.project_digest != project_digest:
         changed.append(f"the project file {plan.project_file} changed")
     changed += [
-        f"the mapping of source {source} changed"
-        for source in sorted(plan.mappings.keys() | mappings.keys())
-        if plan.mappings.get(source) != mappings.get(source)
+        f"the mapping file {file} {_became(plan.mappings.get(file), mappings.get(file))}"
+        for file in sorted(plan.mappings.keys() | mappings.keys())
+        if plan.mappings.get(file) != mappings.get(file)
     ]
     _refuse(changed)
+
+
+def _became(before: str | None, now: str | None) -> str:
+    return "is new" if before is None else "is gone" if now is None else "changed"
 
 
 def require_same_sources(plan: SavedPlan, tables: Mapping[str, str]) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from consolidate import pipeline, project
+from consolidate import bundled, pipeline, project
 from consolidate.errors import ConflictError, ExitCode, UsageError
+from consolidate.model import RowsWanted
 from consolidate.postgres import connect
+from consolidate.report import document
+from consolidate.report.html import page
+from consolidate.report.junit import junit
+from consolidate.report.markdown import markdown
 from tests import projects
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from consolidate.project import Project
 
 
@@ -143,6 +149,63 @@ def test_apply_refuses_another_project_file_or_mapping(tmp_path: Path, target_ds
     file.write_text(file.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     with pytest.raises(ConflictError, match=r"the project file .* changed"):
         pipeline.apply(project.load(file, {"TARGET": target_dsn}), tmp_path / "plan")
+
+
+def test_apply_names_the_mapping_file_that_changed(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    own = tmp_path / "own"
+    shutil.copytree(bundled.folder("mappings") / "momentum", own)
+    file = tmp_path / "consolidate.yaml"
+    text = file.read_text(encoding="utf-8").replace("mapping: momentum", "mapping: ./own")
+    file.write_text(text, encoding="utf-8")
+    loaded = project.load(file, {"TARGET": target_dsn})
+    pipeline.plan(loaded, output=tmp_path / "plan")
+    with (own / "trades.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("# changed\n")
+    with pytest.raises(ConflictError, match=r"- the mapping file own/trades\.yaml changed") as raised:
+        pipeline.apply(loaded, tmp_path / "plan")
+    assert "system.yaml" not in str(raised.value)
+
+
+def test_the_same_input_gives_the_same_bytes_clock_and_run_id_aside(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum", "lxalgo")
+    found = []
+    for _ in range(2):
+        report = pipeline.plan(loaded, pictured=True)
+        assert report.charts is not None
+        same = dataclasses.replace(report, run_id="r", run_dir=Path("r"), rejects_file=None, seconds=())
+        found.append((document.text_of(document.run(same)), page(same), markdown(same), junit(same)))
+    assert found[0] == found[1]
+
+
+def test_a_refused_plan_is_compared_all_the_same_and_a_conflict_shows_both_values(
+    tmp_path: Path, target_dsn: str
+) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    pipeline.run(loaded)
+    _edit(tmp_path, "update trades set exit_reason = 'source' where id = 1")
+    with connect(target_dsn, what="the target") as connection:
+        connection.execute("update trading.trades set exit_reason = 'target' where exit_reason is not null")
+    report = pipeline.plan(loaded, wanted=RowsWanted(most=50, table="trades"))
+    assert (report.status, report.exit_code) == ("refused", ExitCode.CONFLICT)
+    assert sum(one.conflict for one in report.targets) == 1
+    (row,) = report.changed
+    assert (row.action, row.origins) == ("conflict", (("momentum", "trades", "1"),))
+    assert ("exit_reason", "target", "source") in row.cells
+    _edit(tmp_path, "update trades set side = 'Hold' where id = 2")
+    report = pipeline.plan(loaded)
+    assert (report.status, report.exit_code) == ("refused", ExitCode.FINDINGS)
+    assert report.targets
+    assert report.since is not None
+    assert [(one.code, one.new) for one in report.since.rejects] == [("unmapped_value", 1)]
+
+
+def test_a_table_or_bot_that_is_not_there_is_told_with_the_nearest(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "momentum")
+    with pytest.raises(UsageError) as raised:
+        pipeline.plan(loaded, wanted=RowsWanted(most=1, table="trading.trade", bot="momentum_1"))
+    assert "did you mean `--table trading.trades`?" in str(raised.value)
+    assert "did you mean `--bot momentum_001`?" in str(raised.value)
 
 
 def test_a_folder_that_is_no_plan_is_neither_applied_nor_overwritten(tmp_path: Path, target_dsn: str) -> None:

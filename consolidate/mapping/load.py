@@ -282,9 +282,13 @@ def _snapshots(
 def _digest(place: Path) -> str:
     """SHA-256 over the names and texts of all files that make the mapping."""
     digest = hashlib.sha256()
-    for file in [*sorted(place.glob("*.yaml")), _values_file(place)]:
-        if file.is_file():
-            text = file.read_bytes()
-            digest.update(f"{file.name}:{len(text)}:".encode())
-            digest.update(text)
+    for file in files(place):
+        text = file.read_bytes()
+        digest.update(f"{file.name}:{len(text)}:".encode())
+        digest.update(text)
     return digest.hexdigest()
+
+
+def files(place: Path) -> tuple[Path, ...]:
+    """All files that make the mapping in a folder."""
+    return tuple(file for file in [*sorted(place.glob("*.yaml")), _values_file(place)] if file.is_file())
