@@ -10,6 +10,7 @@ from consolidate import diff
 from consolidate.errors import ConflictError
 from consolidate.postgres import connect
 from consolidate.staging import Staging
+from consolidate.target import held
 from consolidate.target.transaction import snapshot
 from tests.candidates import SOURCE, Candidate, SourceRow, balance, bot, candle, day, fill, position, trade
 from tests.test_load import ALL, all_rows, rows_of, run
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from consolidate.diff import DiffReport
 
 LEDGER = "audit.migration_runs"
+
+
+@pytest.fixture(autouse=True, params=["looked up", "scanned"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the target are found by their keys, or by reading all of the bots; both must find the same."""
+    if request.param == "scanned":
+        monkeypatch.setattr(held, "MANY", 0)
 
 
 @pytest.fixture

@@ -39,6 +39,19 @@ _LINEAGE_COLUMNS: Final = (
     ("has_residual", "boolean"),
 )
 
+_HELD: Final = (
+    ("n", "bigint"),
+    ("target_key", "varchar"),
+    ("row_hash", "uuid"),
+    ("decisive", "varchar"),
+    ("writer", "varchar"),
+)
+MANY: Final = 20_000
+"""From so many candidates on, a table is read by bots, if nearly all rows of them are wanted."""
+
+_MOSTLY: Final = 1.5
+_FEW: Final = 1_000
+
 
 def fill_lineage(connection: Connection, staging: Staging, sources: Sequence[str]) -> None:
     """Create `work."held lineage"`: every lineage row of these sources, as earlier runs left it."""
@@ -97,28 +110,88 @@ def fill_rows(connection: Connection, staging: Staging, table: TableContract) ->
     else:
         texts = ", ".join(f"{duckdb_text(key, 'c')} as {quoted(key.name)}" for key in keys)
         rows = f'select cast(c."#n" as varchar) as n, {texts} from {candidates(table.name)} c'
-    target_key = next(column for column in table.columns if column.name == found.target_key)
+    bots = _bots_to_scan(connection, staging, table)
+    there = work("held", table.name)
+    if not bots:
+        _look_up(connection, staging, table, keys, rows, there)
+        return
+    _scan(connection, staging, table, keys, rows, bots)
+    # Also a row that was given to another bot in the target is found.
+    rest = f"select r.* from ({rows}) r anti join {there} h on h.n = cast(r.n as bigint)"
+    _look_up(connection, staging, table, keys, rest, 'work."looked up"')
+    staging.run(f'insert into {there} from work."looked up"')
+    staging.run('drop table work."looked up"')
+
+
+def _wanted(table: TableContract) -> str:
+    """PostgreSQL SQL for what is wanted of a row t, `_HELD` without its number."""
+    target_key = next(column for column in table.columns if column.name == identity(table).target_key)
     decisive = decisive_columns(table)
+    return (
+        f"{postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
+        f" {postgres_plain(decisive, 't') if decisive else 'null::text'}, t.xmin::text"
+    )
+
+
+def _look_up(
+    connection: Connection,
+    staging: Staging,
+    table: TableContract,
+    keys: Sequence[ColumnContract],
+    rows: str,
+    relation: str,
+) -> None:
     matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)
     answers(
         connection,
         staging,
         rows,
         [("n", "bigint"), *((key.name, "text" if form(key) is Form.TEXT else key.type) for key in keys)],
-        lambda asked: (
-            f"select q.n, {postgres_text(target_key, 't')}, {postgres_row_hash(table, 't')},"
-            f" {postgres_plain(decisive, 't') if decisive else 'null::text'}, t.xmin::text"
-            f" from {asked} join {unified(table.name)} t on {matches}"
-        ),
-        work("held", table.name),
-        (
-            ("n", "bigint"),
-            ("target_key", "varchar"),
-            ("row_hash", "uuid"),
-            ("decisive", "varchar"),
-            ("writer", "varchar"),
-        ),
+        lambda asked: f"select q.n, {_wanted(table)} from {asked} join {unified(table.name)} t on {matches}",
+        relation,
+        _HELD,
     )
+
+
+def _bots_to_scan(connection: Connection, staging: Staging, table: TableContract) -> tuple[str, ...]:
+    """The bots whose rows are read in one go, because nearly all of them are wanted; none where keys are better."""
+    many = staging.value(f"select count(*) from {candidates(table.name)}")
+    if not isinstance(many, int) or many < MANY or all(column.name != "bot_id" for column in table.columns):
+        return ()
+    owners = [bot for (bot,) in staging.rows(f"select distinct bot_id from {candidates(table.name)} order by bot_id")]
+    bots = tuple(str(bot) for bot in owners if bot is not None)
+    there = connection.execute(
+        f"select count(*) from {unified(table.name)} t where t.bot_id = any(%s)".encode(), (list(bots),)
+    ).fetchone()
+    return bots if there is not None and there[0] <= many * _MOSTLY + _FEW else ()
+
+
+def _scan(
+    connection: Connection,
+    staging: Staging,
+    table: TableContract,
+    keys: Sequence[ColumnContract],
+    rows: str,
+    bots: Sequence[str],
+) -> None:
+    """Read all rows of the bots, which is much faster than a look-up each, and find those of candidates here."""
+    scanned = 'work."scanned"'
+    wanted = ", ".join(literal(bot) for bot in bots)
+    copy_out(
+        connection,
+        f"select {', '.join(postgres_text(key, 't') for key in keys)}, {_wanted(table)} from {unified(table.name)} t"
+        f" where t.bot_id in ({wanted})",
+        staging,
+        scanned,
+        (*((f"#{key.name}", "varchar") for key in keys), *_HELD[1:]),
+    )
+    matches = " and ".join(f"r.{quoted(key.name)} = s.{quoted(f'#{key.name}')}" for key in keys)
+    staging.run(
+        f"create or replace table {work('held', table.name)} as"
+        f" select cast(r.n as bigint) as n, {', '.join(f's.{name}' for name, _ in _HELD[1:])}"
+        f" from ({rows}) r join {scanned} s on {matches}"
+    )
+    staging.run(f"drop table {scanned}")
 
 
 def fill_no_rows(staging: Staging, table: TableContract) -> None:
