@@ -34,7 +34,15 @@ Cells = dict[str, object]
 Row = dict[str, str | None]
 """A row of the target: each value as PostgreSQL writes it, times in UTC."""
 
-SYSTEMS: Final = ("ai_agents", "lxalgo", "momentum", "quant_timescale", "shortseller")
+SYSTEMS: Final = (
+    "ai_agents",
+    "claire_de_binare",
+    "lxalgo",
+    "momentum",
+    "quant_timescale",
+    "shortseller",
+    "taoquant",
+)
 SETS: Final = ("clean", "defects")
 DEMO: Final = {"deployment_mode": "demo", "initial_capital": 10000}
 

@@ -68,7 +68,7 @@ def options() -> list[tuple[str, str | None]]:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    setting_up = {"demo", "init", "check", "inspect", "schema"}
+    setting_up = {"demo", "init", "check", "inspect", "schema", "scaffold"}
     assert set(COMMANDS) == setting_up | {
         "plan",
         "apply",

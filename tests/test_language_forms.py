@@ -25,7 +25,7 @@ into:
     message: coalesce(text_at(document, 'a', 'b c'), 'none')
     component: part(name, '_', 2)
     error_code: column('bot_id')
-    order_id: bot_id
+    stack_trace: bot_id
 """
 COLUMNS = ("id", "bot_id", "document", "name")
 
@@ -33,7 +33,7 @@ COLUMNS = ("id", "bot_id", "document", "name")
 def _events(folder: Path, rows: list[Row]) -> list[tuple[object, ...]]:
     with run(folder, {"t": Table(mapping=EVENTS, columns=COLUMNS, rows=rows)}) as outcome:
         assert outcome.rejects() == []
-        return outcome.candidates("audit.system_events", "message", "component", "error_code", "order_id")
+        return outcome.candidates("audit.system_events", "message", "component", "error_code", "stack_trace")
 
 
 def test_a_text_is_taken_out_of_json_only_where_it_is_a_text(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ SYSTEM_MISTAKES = [
     ("kind: sqlite", "kind: sqlight", "unknown-kind", "system.yaml:2:7", "did you mean `sqlite`?"),
     ("kind: sqlite", "kind: snapshot", "missing-key", "system.yaml:1:1", "files"),
     ("system: made", "sistem: made", "unknown-key", "system.yaml:1:1", "did you mean `system`?"),
-    ("tables: [t]", "tables: []", "missing-key", "system.yaml:1:1", "add `tables"),
+    ("tables: [t]", "tables: []", "missing-key", "system.yaml:3:9", "add `tables"),
     ("tables: [t]", "tables: [t, u]", "missing-file", "system.yaml:3:13", "u.yaml"),
     ("tables: [t]", "tables: [t]\noptional: [u]", "unknown-table", "system.yaml:4:12", None),
     ("tables: [t]", "tables: [t]\ntime_zone: UTC", "bad-value", "system.yaml:4:12", "required"),

@@ -77,9 +77,11 @@ def system(place: Path, problems: Problems) -> SystemMapping | None:
     shared = _shared_values(place, problems)
     values = value_maps(root.get("values"), problems)
     tables = []
-    names = texts_of(root.get("tables"), "`tables`", problems)
+    listed = root.get("tables")
+    names = texts_of(listed, "`tables`", problems)
     if not names:
-        problems.add("missing-key", "system.yaml lists no tables", root.location, "add `tables: [trades, …]`")
+        where = root.location if listed is None else listed.location
+        problems.add("missing-key", "system.yaml lists no tables", where, "add `tables: [trades, …]`")
     for table in names:
         read_one = _table(place, shown, table, (*values, *shared), problems)
         if read_one is not None:

@@ -51,6 +51,7 @@ MANY: Final = 20_000
 
 _MOSTLY: Final = 1.5
 _FEW: Final = 1_000
+_OTHER_WAYS: Final = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 
 
 def fill_lineage(connection: Connection, staging: Staging, sources: Sequence[str]) -> None:
@@ -142,6 +143,9 @@ def _look_up(
     relation: str,
 ) -> None:
     matches = " and ".join(f"t.{quoted(key.name)} = q.{quoted(key.name)}" for key in keys)
+    # By the index, key by key: what the run does not touch is not read, whatever the planner would guess.
+    for way in _OTHER_WAYS:
+        connection.execute(f"set local {way} = off".encode())
     answers(
         connection,
         staging,
@@ -151,6 +155,8 @@ def _look_up(
         relation,
         _HELD,
     )
+    for way in _OTHER_WAYS:
+        connection.execute(f"set local {way} = default".encode())
 
 
 def _bots_to_scan(connection: Connection, staging: Staging, table: TableContract) -> tuple[str, ...]:
