@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from consolidate import coverage, evidence, outlook, planning, quarantine, references, wanting
+from consolidate import coverage, evidence, outlook, planning, quarantine, references, validate, wanting
 from consolidate.destination import opened
 from consolidate.errors import (
     ConflictError,
@@ -99,6 +99,7 @@ class Execution:
         self.folder = project.state_folder / "runs" / self.run_id
         self.clock = _Clock()
         self.sources = prepared(project)
+        self.suites = validate.own(source.source.mapping for source in self.sources)
         if wanted is not None:
             self.wanted = wanting.known(wanted, self._bots)
 
@@ -153,7 +154,7 @@ class Execution:
             staged = self._read_again(plan)
             staging.lock_down()
             self._keep(staged, staging)
-            report = self._judged(staging, destination, plan.sources, plan.roundings)
+            report = self._validated(self._judged(staging, destination, plan.sources, plan.roundings), staging)
             if report.exit_code == ExitCode.DONE:
                 report = self._reported(report, lambda: self._load(report, staged, staging, destination, plan))
             report = self._finish(report, staged)
@@ -183,6 +184,7 @@ class Execution:
 
     def _extracted(self, staging: Staging, *, is_kept: bool = False) -> list[StagedSource]:
         """Read all sources. `is_kept`: the DuckDB file is to be small."""
+        validate.begin()
         with self.clock.stage("extract"):
             staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
             _require_cover(self.sources, staged)
@@ -202,7 +204,8 @@ class Execution:
                 references.of_target(destination.dsn),
             )
         counts = (*transformed.counts, *_ignored_counts(self.sources, staged))
-        return self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+        report = self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+        return self._validated(report, staging)
 
     def _repeated(self, staged: list[StagedSource], staging: Staging, destination: Destination) -> RunReport | None:
         """The report of a run that finds all as the last one left it, entered into the ledger; None for any other."""
@@ -307,6 +310,23 @@ class Execution:
             seconds=self.clock.shown,
         )
         refused = quarantine.refusal(report)
+        if refused is None:
+            return report
+        return replace(report, status="refused", exit_code=ExitCode.FINDINGS, problems=(str(refused),))
+
+    def _validated(self, report: RunReport, staging: Staging) -> RunReport:
+        """The report with the verdicts of the suites: exit code 4 where one of them refuses the load.
+
+        Where rejects refuse it already, nothing is asked: what lacks rows breaks expectations across tables.
+        """
+        if report.exit_code != ExitCode.DONE:
+            return report
+        with self.clock.stage("validate"):
+            judged = validate.of_candidates(staging, self.suites, self.folder / validate.FAILING, self.observe)
+        report = replace(
+            report, checks=judged.checks, tables_without_rows=judged.without_rows, seconds=self.clock.shown
+        )
+        refused = validate.refusal(report.checks)
         if refused is None:
             return report
         return replace(report, status="refused", exit_code=ExitCode.FINDINGS, problems=(str(refused),))
@@ -444,6 +464,7 @@ class Execution:
     def _read_again(self, plan: SavedPlan) -> list[StagedSource]:
         """Read the sources once more, for their digests; `ConflictError` where one is not as the plan read it."""
         aside = self.folder / "again.duckdb"
+        validate.begin()
         try:
             with self.clock.stage("extract"), Staging.open(aside) as staging:
                 staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]

@@ -236,6 +236,35 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """How an expectation of a suite ended. `expectation` is Great Expectations' own name, `name` the suite's for it.
+
+    `column` is None where it judges rows or the table. `observed` says in a few words what was seen, or why nothing
+    was ("errored"). `failing` counts the rows that it found, None where it is not about rows; `failing_file` lists
+    them all, `failing_keys` the first few.
+    """
+
+    suite: str
+    name: str
+    expectation: str
+    table: str
+    column: str | None
+    severity: str  # "critical" | "warning"
+    status: str  # "passed" | "failed" | "errored"
+    observed: str
+    why: str
+    location: Location
+    failing: int | None = None
+    failing_keys: tuple[str, ...] = ()
+    failing_file: Path | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the load is refused for it: a critical one that failed, or any that could not be judged."""
+        return self.status == "errored" or (self.status == "failed" and self.severity == "critical")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BotMoney:
     """The money of one bot after the run, as the person checks it first: decimals as text, None = not recorded."""
 
@@ -507,6 +536,9 @@ class RunReport:
     rejects_file: Path | None = None  # JSON lines, all of them
     max_rejects: int = 0
     accepted_codes: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    tables_without_rows: tuple[str, ...] = ()  # that no expectation about rows was asked of
+    data_docs: Path | None = None  # where Great Expectations shows the checks
     controls: tuple[Control, ...] = ()
     roundings: tuple[Rounding, ...] = ()
     references: tuple[ReferenceCounts, ...] = ()

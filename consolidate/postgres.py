@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
 import psycopg
@@ -24,6 +24,7 @@ from consolidate.errors import ConsolidateError, Problem, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import sqlalchemy as sa
     from psycopg.rows import TupleRow
 
 OLDEST_TARGET: Final = 150000
@@ -214,6 +215,38 @@ def _fixed(
         return connection
     connection.close()
     raise failed
+
+
+def engine(connection: psycopg.Connection[TupleRow]) -> sa.Engine:
+    """A SQLAlchemy engine over this one connection and the transaction that it is in, which stays open.
+
+    It runs single statements; one that fails is undone, and the transaction goes on. Results are fetched at once.
+    """
+    from sqlalchemy import create_engine, event  # noqa: PLC0415 - only suites need it
+    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy  # noqa: PLC0415 - as above
+    from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - as above
+
+    connection.prepare_threshold = 0  # the server refuses to prepare more than one statement at once
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool, skip_autocommit_rollback=True
+    )
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _mark(*_: object) -> None:
+        connection.execute(b"savepoint suites")
+
+    @event.listens_for(engine, "handle_error")
+    def _undo(_: object) -> None:
+        connection.execute(b"rollback to savepoint suites")
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _buffer(_connection: object, cursor: Any, _sql: str, _values: object, context: Any, _many: bool) -> None:  # noqa: ANN401, FBT001 - SQLAlchemy's signature
+        if cursor.description is not None:
+            rows = cursor.fetchall()
+            context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, initial_buffer=rows)
+        connection.execute(b"release savepoint suites")
+
+    return engine
 
 
 def failure(error: psycopg.Error, *, what: str, dsn: str) -> ConsolidateError:

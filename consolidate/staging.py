@@ -6,7 +6,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import pyarrow as pa
+    import sqlalchemy as sa
 
 SCHEMAS: Final = ("stg", "work", "cand", "rej")
 ARRIVED: Final = "arrived"
@@ -145,6 +146,45 @@ class Staging:
         """Spend disk instead of time on the tables to come, if there is plenty: do not compress them."""
         if shutil.disk_usage(self.path.parent).free > bytes_read * _ROOM_FOR_PLAIN:
             self.run("set force_compression = 'uncompressed'")
+
+    def engine(self) -> sa.Engine:
+        """A SQLAlchemy engine on this database, with one connection of its own; dispose of it when done.
+
+        Results are fetched before their connection is given back, so that they outlive it. It runs single statements
+        that read (`unreadable` tells); it sees committed tables only.
+        """
+        from duckdb_sqlalchemy import ConnectionWrapper  # noqa: PLC0415 - only suites need SQLAlchemy's dialect
+        from sqlalchemy import create_engine, event  # noqa: PLC0415 - as above
+        from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy  # noqa: PLC0415 - as above
+        from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - as above
+
+        engine = create_engine(
+            "duckdb://", creator=lambda: ConnectionWrapper(self._connection.cursor()), poolclass=StaticPool
+        )
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def _only_reads(_connection: object, _cursor: object, sql: str, *_: object) -> None:
+            wrong = self.unreadable(sql)
+            if wrong is not None:
+                raise ValueError(wrong)
+
+        @event.listens_for(engine, "after_cursor_execute")
+        def _buffer(_connection: object, cursor: Any, _sql: str, _values: object, context: Any, _many: bool) -> None:  # noqa: ANN401, FBT001 - SQLAlchemy's signature
+            if cursor.description is not None:
+                rows = cursor.fetchall()
+                context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, initial_buffer=rows)
+
+        return engine
+
+    def unreadable(self, sql: str) -> str | None:
+        """Why the text is not one statement that only reads, as the parser says; None where it is one."""
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            return _first_lines(error)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            return "only a single `select` is allowed here"
+        return None
 
     def lock_down(self) -> None:
         """From now on no statement can reach a file, the network, or another setting.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from consolidate.errors import Location, Problem
 from consolidate.model import (
     BotMoney,
+    CheckResult,
     Control,
     InspectedColumn,
     InspectedTable,
@@ -96,6 +98,34 @@ REFERENCES: Final = (
     ),
 )
 
+_KNOWN: Final = CheckResult(
+    suite="trading.trades",
+    name="side_is_known",
+    expectation="expect_column_values_to_be_in_set",
+    table="trading.trades",
+    column="side",
+    severity="critical",
+    status="passed",
+    observed="none of 1,234,565 rows",
+    why="The target takes no other side.",
+    location=Location(file="mappings/expectations/trading.trades.yaml", line=26, column=3),
+    failing=0,
+)
+_GAPS: Final = CheckResult(
+    suite="trading.market_data",
+    name="no_gap_of_more_than_five_candles",
+    expectation="unexpected_rows_expectation",
+    table="trading.market_data",
+    column=None,
+    severity="warning",
+    status="failed",
+    observed="4 rows",
+    why="More than five candles are missing before this one: indicators over the gap are wrong.",
+    location=Location(file="mappings/expectations/trading.market_data.yaml", line=70, column=3),
+    failing=4,
+    failing_keys=("BTCUSDT|1m|2025-01-01 00:00:00", "[bold]\x1b[31m|1m|2025-01-01", "ETHUSDT|1m|2025-01-03"),
+    failing_file=Path("/data/my bots/.consolidate/runs/20250102T030405_ab12/failing/trading.market_data-gaps.csv"),
+)
 LOADED: Final = RunReport(
     command="run",
     run_id="20250102T030405_ab12",
@@ -145,6 +175,8 @@ LOADED: Final = RunReport(
             location=Location(file=_TRADES, line=20, column=14),
         ),
     ),
+    checks=(_KNOWN, _GAPS),
+    tables_without_rows=("config.bot_configurations",),
     money=(
         BotMoney(
             bot_id="momentum_001",
@@ -180,6 +212,48 @@ REFUSED: Final = RunReport(
         "error[too-many-rejects]: 3 rows are rejected, the limit is 0\nhint: mend them, or raise `limits.max_rejects`",
     ),
     seconds=(("extract", 1.0), ("transform", 0.5)),
+)
+
+JUDGED: Final = RunReport(
+    command="plan",
+    run_id="20250102T030405_ab15",
+    status="refused",
+    exit_code=4,
+    run_dir=Path("/data/runs/20250102T030405_ab15"),
+    target="the embedded PostgreSQL",
+    sources=_SOURCES,
+    checks=(
+        _KNOWN,
+        replace(
+            _KNOWN,
+            status="failed",
+            observed="2 of 1,234,565 rows",
+            failing=2,
+            failing_keys=("t1", "t2"),
+            failing_file=Path("/data/runs/20250102T030405_ab15/failing/trading.trades-side_is_known.csv"),
+        ),
+        replace(
+            _GAPS,
+            suite="momentum/own",
+            name="broken",
+            status="errored",
+            observed='column "nothing" does not exist',
+            failing=None,
+            failing_keys=(),
+            failing_file=None,
+        ),
+        _GAPS,
+    ),
+    data_docs=Path("/data/runs/20250102T030405_ab15/data_docs/index.html"),
+    problems=(
+        (
+            "error[suite-failed]: 2 expectations of the suites refuse the load:\n"
+            "  - trading.trades/side_is_known: 2 of 1,234,565 rows\n"
+            '  - momentum/own/broken: column "nothing" does not exist\n'
+            "hint: the rows are in the folder failing of the run"
+        ),
+    ),
+    seconds=(("extract", 1.0), ("transform", 0.5), ("validate", 2.25)),
 )
 
 DIFFERENT: Final = RunReport(

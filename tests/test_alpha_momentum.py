@@ -58,7 +58,7 @@ TRADES: Final[dict[str, Cells]] = {
         exit_time="2025-10-07 11:30:00",
         exit_price=61250.25,
         quantity=0.1 + 0.2,
-        position_size_usd=610.0050000000001,
+        position_size_usd=18300.1500000001,
         stop_loss=60000.0,
         take_profit=62500.0,
         pnl_usd=2.4975000000000023,
@@ -69,7 +69,7 @@ TRADES: Final[dict[str, Cells]] = {
         created_at="2025-10-07 09:00:01",
     ),
     "open": _trade(mode="demo", symbol="ETHUSDT", side="short", entry_time="2025-10-07 12:00:00"),
-    "sell": _trade(side="Sell", **CLOSED),
+    "sell": _trade(side="Sell", **(CLOSED | {"pnl_usd": -2.5})),
     "in winter": _trade(entry_time="2025-01-07 10:00:00", created_at="2025-01-07 10:00:01"),
     "before the doubled hour": _trade(entry_time="2025-10-26 00:59:59.999999"),
     "after the doubled hour": _trade(entry_time="2025-10-26 02:00:00"),
@@ -179,7 +179,7 @@ def test_a_closed_trade_column_by_column(done: Consolidated) -> None:
         "quantity": "0.30000000",
         "entry_price": "61000.50000000",
         "exit_price": "61250.25000000",
-        "position_size_usd": "610.00500000",
+        "position_size_usd": "18300.15000000",
         "stop_loss": "60000.00000000",
         "take_profit": "62500.00000000",
         "status": "filled",
@@ -435,7 +435,7 @@ def test_a_risk_event_column_by_column(done: Consolidated) -> None:
 def test_binary_numbers_are_rounded_counted_and_the_largest_change_is_told(done: Consolidated) -> None:
     told = {(one.table, one.target, one.column): (one.rows, one.largest_change) for one in done.report.roundings}
     assert told["trades", T, "quantity"] == (1, "0.00000000000000004")  # 0.30000000000000004
-    assert told["trades", T, "position_size_usd"] == (1, "0.0000000000001")
+    assert told["trades", T, "position_size_usd"] == (1, "0.0000000001")
     assert told["trades", T, "signal_strength"] == (1, "0.0000345678")
     assert told["daily_snapshots", R, "daily_pnl"] == (1, "0.000000000000364")  # the shortest text of it ends in 364
     assert told["risk_events", K, "current_value"] == (1, "0.00000000000000004")

@@ -22,13 +22,13 @@ from consolidate.report.html import MOST_BYTES, page
 from consolidate.report.junit import junit
 from consolidate.report.markdown import MOST_LINES, markdown
 from tests.pages import EVIL, PICTURED, SMALL, evil, huge, moment
-from tests.reports import DIFFERENT, LOADED, REFUSED
+from tests.reports import DIFFERENT, JUDGED, LOADED, REFUSED
 from tests.test_report import assert_golden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPORTS = {"loaded": LOADED, "refused": REFUSED, "different": DIFFERENT}
+REPORTS = {"loaded": LOADED, "refused": REFUSED, "judged": JUDGED, "different": DIFFERENT}
 FAILED = RunReport(
     command="plan", run_id="", status="failed", exit_code=7, run_dir=Path(), target="", problems=("error[x]: no",)
 )
@@ -133,7 +133,7 @@ def test_the_page_reaches_nothing_outside_of_itself() -> None:
 def test_every_table_has_a_caption_and_headings_with_a_scope() -> None:
     tags = Seen(page(PICTURED)).tags
     names = [tag for tag, _ in tags]
-    assert names.count("table") == names.count("caption") == 9
+    assert names.count("table") == names.count("caption") == 10
     assert all(attributes.get("scope") == "col" for tag, attributes in tags if tag == "th")
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(ids) == len(set(ids))

@@ -24,7 +24,7 @@ from consolidate.report import document, text
 from consolidate.report.advice import ADVICE
 from consolidate.report.cells import amount, plain, quoted, safe
 from consolidate.report.inspection import inspection
-from tests.reports import DIFFERENT, INSPECTION, LOADED, REFUSED
+from tests.reports import DIFFERENT, INSPECTION, JUDGED, LOADED, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from consolidate.model import RunReport
 
 GOLDEN = Path(__file__).parent / "golden"
-REPORTS = {"loaded": LOADED, "refused": REFUSED, "different": DIFFERENT}
+REPORTS = {"loaded": LOADED, "refused": REFUSED, "judged": JUDGED, "different": DIFFERENT}
 
 
 def rendered(parts: Iterable[RenderableType], width: int | None = None) -> str:

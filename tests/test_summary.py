@@ -40,7 +40,7 @@ def test_what_is_folded_is_told_with_the_way_to_see_it() -> None:
 
 def test_a_report_that_fits_shows_every_bot_of_every_table() -> None:
     few = many(2, 2)
-    report = dataclasses.replace(few, targets=few.targets[:8], reject_groups=(), notices=(), problems=())
+    report = dataclasses.replace(few, targets=few.targets[:8], reject_groups=(), notices=(), problems=(), checks=())
     shown = "\n".join(drawn(report, 120))
     assert shown.count("  bot_001") == 4
     assert "folded" not in shown

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from consolidate.cases.outcome import CaseReport, Difference
     from consolidate.errors import Location, Problem
-    from consolidate.model import BotMoney, InspectedColumn, Reject, RunReport, SinceLastRun, SourceInspection
+    from consolidate.model import (
+        BotMoney,
+        CheckResult,
+        InspectedColumn,
+        Reject,
+        RunReport,
+        SinceLastRun,
+        SourceInspection,
+    )
 
 REPORT: Final = "consolidate.report/1"
 CHECK: Final = "consolidate.check/1"
@@ -68,7 +76,7 @@ def run(report: RunReport) -> Document:
         ],
         "rejects": [reject(one) for one in report.rejects],
         "rejects_file": _path(report.rejects_file),
-        "checks": [],
+        "checks": [check(one) for one in report.checks],
         "controls": [
             {
                 "table": control.table,
@@ -138,6 +146,8 @@ def _added(report: RunReport) -> Document:
             }
             for row in report.changed
         ],
+        "tables_without_rows": list(report.tables_without_rows),
+        "data_docs": _path(report.data_docs),
         "notices": [{"code": notice.code, "message": notice.message} for notice in report.notices],
         "problems": list(report.problems),
     }
@@ -179,6 +189,25 @@ def reject(one: Reject) -> Document:
         "column": one.column,
         "value": one.value,
         "location": _place(one.location),
+    }
+
+
+def check(one: CheckResult) -> Document:
+    """How an expectation of a suite ended. `failing` counts the rows that `failing_file` lists, all of them."""
+    return {
+        "suite": one.suite,
+        "expectation": one.expectation,
+        "severity": one.severity,
+        "status": one.status,
+        "observed": one.observed,
+        "name": one.name,
+        "table": one.table,
+        "column": one.column,
+        "why": one.why,
+        "location": str(one.location),
+        "failing": one.failing,
+        "failing_keys": list(one.failing_keys),
+        "failing_file": _path(one.failing_file),
     }
 
 

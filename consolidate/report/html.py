@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from consolidate.report import charts, graph, tables
+from consolidate.report import charts, graph, suites, tables
 from consolidate.report.cells import NOT_RECORDED, amount, count, rows, safe
 from consolidate.report.text import conclusion, counted_rejects
 
@@ -75,6 +75,7 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
         "changed": tables.changed(report, most // 4),
         "roundings": tables.roundings(report, most // 2),
         "controls": tables.controls(report, most),
+        "checks": tables.checks(report, most),
     }
     style, script = _part("page.css"), _part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -93,6 +94,8 @@ def _rendered(report: RunReport, pictures: dict[str, tuple[Picture, ...]], most:
             notices=tables.first(report.notices, lambda one: _shortened(f"{one.code}: {one.message}"), _MOST_PROBLEMS),
             tables=made,
             since="" if report.since is None else safe(report.since.run_id),
+            suites="" if (told := suites.summary(report)) is None else safe(told),
+            data_docs=None if report.data_docs is None else report.data_docs.as_uri(),
             lineages=tables.lineages(report, most // 4),
             pictures=pictures,
             left_out=tuple(_left_out(report, made.values(), most // 4)),

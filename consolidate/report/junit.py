@@ -2,7 +2,8 @@
 
 One test case for the run itself, one a source table (is every row accounted for?), one a target table and bot (is
 nothing in conflict?), one a reject code (does it refuse the load?), one an edge of the graph of references (does one
-that leads nowhere refuse the load?) and one a control total (is it equal?).
+that leads nowhere refuse the load?), one an expectation of the suites (does it refuse the load?) and one a control
+total (is it equal?).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from consolidate.report import references
 from consolidate.report.advice import ADVICE
 from consolidate.report.cases import difference_lines
 from consolidate.report.cells import amount, plain, quoted, rows, safe
+from consolidate.report.suites import explanation, heading
 from consolidate.report.text import conclusion, counted_rejects
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def junit(report: RunReport) -> str:
         "targets": list(_targets(report)),
         "rejects": list(_rejects(report)),
         "references": list(_references(report)),
+        "suites": list(_suites(report)),
         "controls": list(_controls(report)),
     }
     return _document(f"consolidate {report.command}", suites, _seconds(report))
@@ -168,6 +171,19 @@ def _shown(one: Reject) -> str:
     cell = "" if one.column is None else f": {plain(one.column)} = {quoted(one.value)}"
     where = "" if one.location is None else f" ({plain(str(one.location))})"
     return f"{plain(one.source)}.{plain(one.table)} {plain(one.key)}{cell}{where}"
+
+
+def _suites(report: RunReport) -> Iterator[_Case]:
+    """One expectation, one case. A warning that failed says so in its output: it refuses nothing."""
+    for one in report.checks:
+        told = safe(f"{heading(one)}\n{explanation(one)}")
+        bad = (one.expectation, _line(one.observed))
+        yield _Case(
+            name=f"{_line(one.suite)} {_line(one.name)}",
+            failure=bad if one.refuses and one.status == "failed" else None,
+            error=bad if one.status == "errored" else None,
+            output=_line(one.observed) if one.status == "passed" else told,
+        )
 
 
 def _controls(report: RunReport) -> Iterator[_Case]:

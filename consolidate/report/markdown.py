@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from consolidate.report import references
+from consolidate.report import references, suites
 from consolidate.report.advice import ADVICE
 from consolidate.report.cells import amount, count, plain, quoted, rows
 from consolidate.report.text import conclusion
@@ -23,6 +23,7 @@ _MOST_TABLES: Final = 12
 _MOST_CODES: Final = 5
 _MOST_BOTS: Final = 7
 _MOST_CONTROLS: Final = 3
+_MOST_CHECKS: Final = 3
 _MOST_LINES_OF_PROBLEMS: Final = 5
 _MOST_NOTICES: Final = 2
 _LONGEST: Final = 80
@@ -41,6 +42,7 @@ def markdown(report: RunReport) -> str:
         *_targets(report),
         *_rejects(report),
         *_references(report),
+        *_suites(report),
         *_controls(report),
         *_money(report),
         *_notices(report),
@@ -108,6 +110,20 @@ def _references(report: RunReport) -> Iterator[str]:
     found = references.edges(report)
     if found:
         yield f"{references.summary(found)}."
+        yield ""
+
+
+def _suites(report: RunReport) -> Iterator[str]:
+    told = suites.summary(report)
+    if told is None:
+        return
+    found = suites.bad(report.checks)
+    yield _code(told, longest=_LONGEST_SENTENCE)
+    yield ""
+    for one in found[:_MOST_CHECKS]:
+        yield f"- {_code(suites.heading(one), longest=_LONGEST_SENTENCE)}: {_code(one.why, longest=_LONGEST_SENTENCE)}"
+    yield from _rest(len(found) - _MOST_CHECKS, "expectation", begin="- ", end="")
+    if found:
         yield ""
 
 

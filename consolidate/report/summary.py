@@ -14,12 +14,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from consolidate.model import BotMoney, TargetCounts
+from consolidate.report import suites
 from consolidate.report.advice import ADVICE
 from consolidate.report.cells import amount, count, quoted, rows, safe
 from consolidate.report.cells import plain as name
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from consolidate.model import Control, Reject, RejectGroup, RunReport, SinceLastRun, SourceCounts
+    from consolidate.model import CheckResult, Control, Reject, RejectGroup, RunReport, SinceLastRun, SourceCounts
 
 _T = TypeVar("_T")
 
@@ -329,6 +330,25 @@ def roundings(report: RunReport) -> Part:
     return Part(lengths=((shown, Text("")), short) if len(places) <= 12 else (short,), weight=4)  # noqa: PLR2004
 
 
+def checks(report: RunReport) -> Part:
+    """How the suites ended, and what did not pass, the worst first: each with why and where."""
+    told = suites.summary(report)
+    if told is None:
+        return Part(lengths=((),))
+    found = suites.bad(report.checks)
+    style = BAD if any(one.refuses for one in found) else CHANGED if found else GOOD
+
+    def shown(some: Sequence[CheckResult], left: int) -> tuple[RenderableType, ...]:
+        return (Text(safe(told), style=style), *map(_check, some), *_more(left, "more", "`--json` has all of them"))
+
+    return _lengths(found, shown, (8, 3, 1, 0))
+
+
+def _check(one: CheckResult) -> RenderableType:
+    what = Text(safe(suites.heading(one)), style=BAD if one.refuses else CHANGED)
+    return Padding(Group(what, Padding(Text(suites.explanation(one), style=QUIET), (0, 0, 0, 2))), (0, 0, 0, 2))
+
+
 def controls(report: RunReport) -> Part:
     """That the control totals are equal, or those that are not."""
     different = [control for control in report.controls if control.status != "equal"]
@@ -481,6 +501,8 @@ def files(report: RunReport) -> Part:
     lines = [Text(safe(f"files of run {report.run_id}: {report.run_dir}"), overflow="fold")]
     if report.rejects_file is not None and report.reject_groups:
         lines.append(Text(safe(f"all rejects: {report.rejects_file}"), overflow="fold"))
+    if report.data_docs is not None:
+        lines.append(Text(safe(f"suites in detail (Data Docs): {report.data_docs}"), overflow="fold"))
     return Part(lengths=(tuple(lines),))
 
 

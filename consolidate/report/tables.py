@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from consolidate.report.advice import ADVICE
 from consolidate.report.cells import NOT_RECORDED, amount, count, plain, quoted, rows, safe
+from consolidate.report.suites import bad, order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consolidate.model import BotMoney, ChangedRow, Control, RunReport
+    from consolidate.model import BotMoney, ChangedRow, CheckResult, Control, RunReport
 
 _T = TypeVar("_T")
 _LONGEST: Final = 120
@@ -342,6 +343,33 @@ def controls(report: RunReport, most: int) -> Table:
         ),
         rows=tuple(_control(one) for one in ordered[:most]),
         total=len(ordered),
+    )
+
+
+def checks(report: RunReport, most: int) -> Table:
+    """The expectations of the suites: those that did not pass first."""
+    ordered = [*bad(report.checks), *(one for one in report.checks if one.status == "passed")]
+    titles = ("status", "severity", "suite", "name", "expectation", "observed", "why")
+    return Table(
+        name="checks",
+        caption="Expectations of the suites",
+        columns=tuple(Column(title=one) for one in titles),
+        rows=tuple(_check(one) for one in ordered[:most]),
+        total=len(ordered),
+    )
+
+
+def _check(one: CheckResult) -> tuple[Cell, ...]:
+    tone = "bad" if one.refuses else "good" if one.status == "passed" else ""
+    keys = f": {', '.join(plain(key) for key in one.failing_keys)}" if one.failing_keys else ""
+    return (
+        Cell(text=one.status, order=order(one), tone=tone),
+        Cell(text=one.severity),
+        Cell(text=name(one.suite)),
+        Cell(text=name(one.name)),
+        Cell(text=name(one.expectation), code=True),
+        Cell(text=name(f"{one.observed}{keys}")),
+        Cell(text=safe(one.why)),
     )
 
 

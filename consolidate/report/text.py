@@ -57,6 +57,7 @@ def body(report: RunReport, wanted: RowsWanted | None = None) -> Iterator[Render
         summary.rejects(report),
         references.part(report),
         summary.roundings(report),
+        summary.checks(report),
         summary.controls(report),
         summary.money(report),
         summary.since(report),
@@ -165,7 +166,7 @@ def _reason(report: RunReport) -> str:
     if different:
         return f"{rows(different, 'control total')} differ" + ("s" if different == 1 else "")
     first = report.problems[0].splitlines()[0] if report.problems else "see above"
-    return first.partition("]: ")[2] or first
+    return (first.partition("]: ")[2] or first).rstrip(":")
 
 
 def _written(targets: Iterable[TargetCounts]) -> tuple[int, int]:
