@@ -244,6 +244,8 @@ class Execution:
                 report,
                 status="loaded",
                 targets=found.targets,
+                checks=found.checks,
+                tables_without_rows=tuple(found.report["tables_without_rows"]),
                 controls=found.controls,
                 money=money,
                 money_before=money,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from consolidate.bundled import folder, statement
 from consolidate.errors import Location
-from consolidate.model import Control, Notice, ReferenceCounts, Rounding, SourceCounts, TargetCounts
+from consolidate.model import CheckResult, Control, Notice, ReferenceCounts, Rounding, SourceCounts, TargetCounts
 from consolidate.staging import literal, quoted
 from consolidate.target.footprint import Footprint, is_untouched
 from consolidate.target.stream import copy_out
@@ -108,6 +108,21 @@ class Earlier:
     def controls(self) -> tuple[Control, ...]:
         """The control totals, equal on both sides."""
         return tuple(Control(**_known(Control, one)) for one in self.report["controls"])
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """The verdicts of the suites, whose files are inputs of the run; `failing_file` where it is still there."""
+        return tuple(
+            CheckResult(
+                **{
+                    **_known(CheckResult, one),
+                    "location": _location(one["location"]),
+                    "failing_keys": tuple(one["failing_keys"]),
+                    "failing_file": _there(one["failing_file"]),
+                }
+            )
+            for one in self.report["checks"]
+        )
 
     @property
     def references(self) -> tuple[ReferenceCounts, ...]:
@@ -234,6 +249,10 @@ def _known(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names(kind: type) -> list[str]:
     return [field.name for field in dataclasses.fields(kind)]
+
+
+def _there(file: str | None) -> Path | None:
+    return Path(file) if file is not None and Path(file).is_file() else None
 
 
 def _location(text: str) -> Location:
