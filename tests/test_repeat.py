@@ -115,7 +115,10 @@ def grow(place: Path) -> None:
 
 
 def change_cell(place: Path) -> None:
-    write(place / "momentum" / "trading.db", "update trades set quantity = quantity * 2 where id = 1")
+    write(
+        place / "momentum" / "trading.db",
+        "update trades set quantity = quantity * 2, position_size_usd = position_size_usd * 2 where id = 1",
+    )
 
 
 def change_project(place: Path) -> None:
