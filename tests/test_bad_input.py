@@ -20,7 +20,7 @@ import pytest
 from consolidate import embedded
 from consolidate.postgres import connect
 from tests import projects
-from tests.command import consolidate
+from tests.command import called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -444,7 +444,7 @@ CASES = (*SOURCES, *PROJECT, *TARGETS)
 def test_bad_input_is_one_clear_error_and_nothing_is_written(case: Case, site: Site) -> None:
     case.spoil(site)
     relations, files = site.target_relations(), site.files()
-    ended = consolidate("run", "--json", "report.json", cwd=site.folder, environment=site.environment)
+    ended = called("run", "--json", "report.json", cwd=site.folder, environment=site.environment)
     assert ended.code == case.code, ended.err
     assert ended.err.count("error[") == 1, ended.err
     assert f"error[{case.error}]: " in ended.err, ended.err
@@ -466,7 +466,7 @@ def test_bad_input_is_one_clear_error_and_nothing_is_written(case: Case, site: S
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_that_may_not_be_read_is_named(site: Site) -> None:
     _unreadable(site)
-    ended = consolidate("run", cwd=site.folder, environment=site.environment)
+    ended = called("run", cwd=site.folder, environment=site.environment)
     assert ended.code == 7
     assert "error[snapshot-unreadable]: " in ended.err
     assert "trade_log.json" in ended.err
@@ -476,7 +476,7 @@ def test_a_file_that_may_not_be_read_is_named(site: Site) -> None:
 def test_inspect_of_a_broken_store_is_one_clear_error(command: str, site: Site) -> None:
     site.database.write_bytes(b"this is a text and no database at all. " * 400)
     _half_json(site)
-    ended = consolidate(*command.split(), cwd=site.folder, environment=site.environment)
+    ended = called(*command.split(), cwd=site.folder, environment=site.environment)
     assert (ended.code, ended.out, ended.err.count("error[")) == (7, "", 1)
     assert not (site.folder / OUTSIDE).exists()
 
@@ -495,7 +495,7 @@ def test_empty_tables_are_no_mistake(site: Site) -> None:
         file.write_text(f"{file.read_text(encoding='utf-8').splitlines()[0]}\n", encoding="utf-8")
     for file in (site.folder / "lxalgo").glob("state_*.json"):
         file.unlink()
-    ended = consolidate("run", "--json", "report.json", cwd=site.folder, environment=site.environment)
+    ended = called("run", "--json", "report.json", cwd=site.folder, environment=site.environment)
     assert (ended.code, ended.err) == (0, "")
     report = json.loads((site.folder / "report.json").read_text(encoding="utf-8"))
     assert {counts["read"] for counts in report["sources"]} == {0}
@@ -505,20 +505,18 @@ def test_empty_tables_are_no_mistake(site: Site) -> None:
 def test_several_mistakes_are_told_at_once(site: Site) -> None:
     site.sqlite("alter table trades add column slippage real", "create table notes (a)")
     site.run_in(site.store, "alter table trading.positions drop column leverage")
-    ended = consolidate("run", cwd=site.folder, environment=site.environment)
+    ended = called("run", cwd=site.folder, environment=site.environment)
     assert (ended.code, ended.err.count("error[")) == (2, 3)
     assert site.target_relations() == []
 
 
 def test_no_password_is_in_anything_that_a_run_leaves(site: Site) -> None:
     for turn in ("first", "second"):
-        ended = consolidate(
-            "--traceback", "run", "--json", f"{turn}.json", cwd=site.folder, environment=site.environment
-        )
+        ended = called("--traceback", "run", "--json", f"{turn}.json", cwd=site.folder, environment=site.environment)
         assert (ended.code, ended.err) == (0, ""), turn
         assert_no_secret(site, ended.out, ended.err)
     for command in ("check", "inspect shortseller", "schema --apply"):
-        ended = consolidate(*command.split(), "--json", "-", cwd=site.folder, environment=site.environment)
+        ended = called(*command.split(), "--json", "-", cwd=site.folder, environment=site.environment)
         assert ended.code == 0, command
         assert_no_secret(site, ended.out, ended.err)
     with connect(site.server.dsn(site.target), what="the test") as connection:

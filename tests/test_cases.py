@@ -18,7 +18,7 @@ from consolidate.cli.app import main
 from consolidate.errors import ExitCode, UsageError
 from consolidate.fixtures import systems
 from tests import small_bot
-from tests.command import consolidate
+from tests.command import called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ def test_what_update_writes_of_nothing_is_what_a_person_wrote(bench: Bench, firs
 def test_a_changed_rule_fails_with_the_cell_and_the_rule_named_and_passes_after_an_update(
     bench: Bench, first: Path
 ) -> None:
-    replaced(mapping_of(first), "position_size_usd: amount * price", "position_size_usd: round(amount * price, 2)")
+    replaced(mapping_of(first), "position_size_usd: amount * price", "position_size_usd: round(amount * price + 0.0001, 4)")
     found = tried(bench, first)
     assert (found.status, found.exit_code) == ("differs", ExitCode.FINDINGS)
     one = only(found.differences)
@@ -102,7 +102,7 @@ def test_a_changed_rule_fails_with_the_cell_and_the_rule_named_and_passes_after_
         "cell",
         "position_size_usd",
     )
-    assert (one.expected, one.got, one.origin) == ("31000.12500000", "31000.12000000", "trades 2")
+    assert (one.expected, one.got, one.origin) == ("31000.12500000", "31000.12510000", "trades 2")
     assert one.locations == (f"{mapping_of(first)}:20:5",)
     others = {name: text for name, text in texts(first).items() if name != "trading.trades.yaml"}
     updated = tried(bench, first, update=True)
@@ -345,7 +345,7 @@ def test_where_no_case_is_nothing_passes(
 
 
 def test_all_cases_that_ship_pass(temporary_folder: Path) -> None:
-    passed = consolidate("test", "--json", "told.json", "--junit", "told.xml", cwd=temporary_folder)
+    passed = called("test", "--json", "told.json", "--junit", "told.xml", cwd=temporary_folder)
     assert passed.code == ExitCode.DONE, passed.out + passed.err
     document = json.loads((temporary_folder / "told.json").read_text(encoding="utf-8"))
     assert {one["status"] for one in document["cases"]} == {"passed"}

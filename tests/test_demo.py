@@ -45,7 +45,9 @@ def test_a_project_file_that_no_demo_wrote_is_left_alone(folder: Path) -> None:
     assert (folder / "consolidate.yaml").read_text(encoding="utf-8") == "version: 1\n"
 
 
-def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) -> None:
+def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank_and_so_do_the_commands_that_it_names(
+    folder: Path,
+) -> None:
     folder.mkdir()
     first = consolidate("demo", "--json", "first.json", cwd=folder)
     assert (first.code, first.err) == (0, "")
@@ -61,6 +63,10 @@ def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank(folder: Path) ->
     second = consolidate("demo", cwd=folder)
     assert (second.code, second.err) == (0, "")
     assert "\nnothing new: 777 rows unchanged; " in second.out
+    assert "consolidate run -c consolidate-demo/consolidate.yaml" in second.out
+    for command in ("run", "check", "inspect momentum", "inspect shortseller", "schema --apply"):
+        ended = consolidate(*command.split(), "-c", "consolidate-demo/consolidate.yaml", cwd=folder)
+        assert (ended.code, ended.err) == (0, ""), command
 
 
 def test_the_demo_of_every_system_is_one_database_and_one_report(folder: Path) -> None:
@@ -73,15 +79,3 @@ def test_the_demo_of_every_system_is_one_database_and_one_report(folder: Path) -
     for counts in report["sources"]:
         parts = ("mapped", "merged", "rejected", "filtered", "archived")
         assert counts["read"] == sum(counts[part] for part in parts)
-    again = consolidate("demo", "--all", cwd=folder)
-    assert (again.code, again.err) == (0, "")
-    assert "\nnothing new: " in again.out
-
-
-def test_the_commands_that_the_demo_names_work(folder: Path) -> None:
-    folder.mkdir()
-    said = consolidate("demo", "--dir", "try it", cwd=folder)
-    assert "consolidate run -c 'try it/consolidate.yaml'" in said.out
-    for command in ("run", "check", "inspect momentum", "inspect shortseller", "schema --apply"):
-        ended = consolidate(*command.split(), "-c", "try it/consolidate.yaml", cwd=folder)
-        assert (ended.code, ended.err) == (0, ""), command

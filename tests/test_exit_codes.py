@@ -15,7 +15,7 @@ import pytest
 from consolidate import fixtures
 from consolidate.bundled import statement
 from tests import projects
-from tests.command import COMMAND, Ended, consolidate
+from tests.command import COMMAND, Ended, called
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(project: Path, target: str) -> Ended:
-    return consolidate("run", "--json", "report.json", cwd=project.parent, environment={"TARGET": target})
+    return called("run", "--json", "report.json", cwd=project.parent, environment={"TARGET": target})
 
 
 def reported(project: Path) -> tuple[str, int]:

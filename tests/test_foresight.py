@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 ROWS: Final = RowsWanted(most=500)
 STORE: Final = (
     "update trades set exit_reason = 'Corrected {n}' where id % {n} = 0",
-    "update trades set pnl_usd = pnl_usd + {n}.5 where id % {n} = 1",
+    "update trades set pnl_usd = pnl_usd * {n}.5 where id % {n} = 1",
     "update trades set side = 'Hold' where id = {n}",
-    "update trades set side = 'long' where side = 'Hold'",
+    "update trades set side = 'long', pnl_usd = null where side = 'Hold'",
     "delete from trades where id = {n}",
     "update daily_snapshots set ending_equity = ending_equity + {n} where id = (select max(id) from daily_snapshots)",
     "delete from system_events where id = {n}",
@@ -36,7 +36,7 @@ STORE: Final = (
     "insert or ignore into trades select id + 1000 * {n}, {trade} from trades where id < {n}",
 )
 SHORTSELLER: Final = (
-    "update trading.trades set pnl = pnl - {n} where id % {n} = 0",
+    "update trading.trades set pnl = pnl * {n} where id % {n} = 0",
     "delete from trading.signals where id % 7 = {n}",
     "update trading.account_balance set equity = equity + {n} where id = (select max(id) from trading.account_balance)",
 )

@@ -20,7 +20,7 @@ from consolidate.model import Progress, StagedColumn, StagedTable
 from consolidate.project import load
 from consolidate.staging import Staging, quoted
 from tests import projects
-from tests.command import consolidate
+from tests.command import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -219,7 +219,7 @@ def test_a_schema_without_tables_is_told_as_missing_tables(empty_dsn: str, tmp_p
 def test_a_password_is_in_no_part_of_it(empty_dsn: str, tmp_path: Path) -> None:
     file = projects.build(tmp_path, "shortseller", postgres_dsn=empty_dsn)
     dsn = f"{empty_dsn}{'&' if '?' in empty_dsn else '?'}password=c4nary-p4ss"
-    ended = consolidate(
+    ended = called(
         "inspect",
         "shortseller",
         "--json",
@@ -286,7 +286,7 @@ def test_unknown_files_and_members_are_read_where_they_can_be(lxalgo: Path) -> N
 def test_what_is_not_covered_is_no_failure_of_the_command(momentum: Path) -> None:
     change(momentum, "create table extra (a)", "insert into extra values ('\x1b[31mred')")
     environment = {"TARGET": "embedded"}
-    ended = consolidate("inspect", "momentum", "--json", "i.json", cwd=momentum.parent, environment=environment)
+    ended = called("inspect", "momentum", "--json", "i.json", cwd=momentum.parent, environment=environment)
     assert (ended.code, ended.err) == (0, "")
     assert "error[unmapped-table]: the table 'extra' of source momentum with 1 rows" in ended.out
     assert ended.out.endswith("the mapping does not cover everything: 1 problem\n")

@@ -14,7 +14,7 @@ from consolidate.model import KeptReject
 from consolidate.postgres import connect
 from consolidate.target.contract import expected
 from tests import projects
-from tests.command import Ended, consolidate
+from tests.command import Ended, called
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ class Place:
         projects.write(folder, "momentum", "lxalgo", limits=limits)
 
     def call(self, *arguments: str) -> Ended:
-        return consolidate(*arguments, cwd=self.folder, environment={"TARGET": self.dsn})
+        return called(*arguments, cwd=self.folder, environment={"TARGET": self.dsn})
 
     def document(self, *arguments: str) -> dict[str, Any]:
         ended = self.call(*arguments, "--json", "-", "--quiet")

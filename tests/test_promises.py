@@ -12,6 +12,7 @@ from consolidate.model import RejectCode
 from consolidate.postgres import connect
 from consolidate.target.contract import expected
 from tests.alpha import consolidated
+from tests.rebuilt import assert_rebuilt
 from tests.systems import built, sets
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _held(dsn: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("system", "set_"), sets())
-def test_rows_are_accounted_for_loaded_once_proved_again_and_taken_out_again(
+def test_rows_are_accounted_for_recoverable_cell_by_cell_loaded_once_proved_again_and_taken_out_again(
     system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str
 ) -> None:
     source = built(system, set_, tmp_path / "stores", empty_dsn)
@@ -37,6 +38,7 @@ def test_rows_are_accounted_for_loaded_once_proved_again_and_taken_out_again(
     assert [control for control in done.report.controls if control.status != "equal"] == []
     before = _held(target_dsn)
     assert before["archive.rows"] == sum(counts.archived for counts in done.report.sources)
+    assert_rebuilt(done.file, done.report.sources, target_dsn, tmp_path)
     loaded = project.load(done.file, {})
     again = pipeline.run(loaded)
     assert (again.status, sum(one.insert + one.update + one.conflict for one in again.targets)) == ("loaded", 0)

@@ -11,7 +11,7 @@ from consolidate import pipeline, project
 from consolidate.errors import ExitCode
 from consolidate.postgres import connect
 from consolidate.report import text
-from tests.command import consolidate
+from tests.command import called
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,7 +211,7 @@ def test_the_page_and_the_ci_reports_show_the_graph(tmp_path: Path, target_dsn: 
     made(tmp_path, target_dsn)
     store(tmp_path, f"insert into orders values (4, 9); insert into signals values (3, 8, '{WHEN}')")
     files = {kind: tmp_path / f"report.{kind}" for kind in ("html", "markdown", "junit", "json")}
-    done = consolidate(
+    done = called(
         "plan",
         "-c",
         tmp_path / "consolidate.yaml",

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from consolidate.errors import ExitCode
 from consolidate.model import RejectCode
 from consolidate.report import document
-from tests.command import consolidate
+from tests.command import called
 from tests.pages import EVIL, PICTURED, evil
 from tests.reports import DIFFERENT, LOADED, REFUSED
 
@@ -60,19 +60,19 @@ def test_what_demo_a_refused_run_and_a_failed_run_write_is_as_the_schema_says(te
         assert wrong(found) == []
         return found
 
-    assert consolidate("demo", "--dir", "d", "--json", "demo.json", cwd=temporary_folder).code == 0
+    assert called("demo", "--dir", "d", "--json", "demo.json", cwd=temporary_folder).code == 0
     assert told("demo.json")["status"] == "loaded"
     project = temporary_folder / "d" / "consolidate.yaml"
     project.write_text(
         project.read_text(encoding="utf-8").replace("accept: [unmatched_close]", "accept: []"), encoding="utf-8"
     )
     outlets = ("--html", "r.html", "--markdown", "r.md", "--junit", "r.xml")
-    refused = consolidate("run", "-c", project, "--json", "refused.json", *outlets, cwd=temporary_folder)
+    refused = called("run", "-c", project, "--json", "refused.json", *outlets, cwd=temporary_folder)
     assert refused.code == ExitCode.FINDINGS
     assert told("refused.json")["status"] == "refused"
     for name in ("r.html", "r.md", "r.xml"):
         assert "unmatched_close" in (temporary_folder / name).read_text(encoding="utf-8")
-    failed = consolidate("run", "-c", "none.yaml", "--json", "failed.json", *outlets, cwd=temporary_folder)
+    failed = called("run", "-c", "none.yaml", "--json", "failed.json", *outlets, cwd=temporary_folder)
     assert failed.code == ExitCode.USAGE
     assert told("failed.json")["status"] == "failed"
     for name in ("r.html", "r.md", "r.xml"):
@@ -85,6 +85,6 @@ def test_what_demo_a_refused_run_and_a_failed_run_write_is_as_the_schema_says(te
 def test_a_file_that_could_not_be_written_stops_the_command_before_it_begins(
     option: str, temporary_folder: Path
 ) -> None:
-    ended = consolidate("run", option, "nowhere/report", cwd=temporary_folder)
+    ended = called("run", option, "nowhere/report", cwd=temporary_folder)
     assert ended.code == ExitCode.USAGE
     assert "cannot be written" in ended.err

@@ -29,7 +29,7 @@ from tests.alpha import (
     shortseller_store,
     write_project,
 )
-from tests.command import consolidate
+from tests.command import called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +119,7 @@ def _ids_of_another_host(demo: Consolidated, server: Server, place: Path, zone: 
     with database(server) as target:
         alone = {"momentum": project["sources"]["momentum"]}
         file = write_project(place, target, alone)
-        ended = consolidate("run", "-c", file, "--quiet", cwd=place, environment={"TZ": zone, "PGTZ": zone})
+        ended = called("run", "-c", file, "--quiet", cwd=place, environment={"TZ": zone, "PGTZ": zone})
         assert (ended.code, ended.err) == (0, "")
         return {bot: _content(Target(dsn=target), bot=bot) for bot in ("momentum_001", "momentum_demo_001")}
 
@@ -150,7 +150,7 @@ def test_two_stores_of_the_same_bot_id_are_refused(postgres_server: Server, tmp_
     momentum_store(tmp_path / "a.db", {})
     with database(postgres_server) as target:
         file = write_project(tmp_path, target, {"a": _momentum(tmp_path / "a.db"), "b": _momentum(tmp_path / "a.db")})
-        ended = consolidate("run", "-c", file, cwd=tmp_path)
+        ended = called("run", "-c", file, cwd=tmp_path)
     assert ended.code == 2
     assert "momentum_001" in ended.err
 
@@ -213,7 +213,7 @@ def test_a_source_that_cannot_be_read_leaves_the_target_as_it_is(target_dsn: str
     file = write_project(
         tmp_path, target_dsn, {"good": _momentum(tmp_path / "good.db", 1), "bad": _momentum(tmp_path / "bad.db", 2)}
     )
-    ended = consolidate("run", "-c", file, "--json", "-", cwd=tmp_path)
+    ended = called("run", "-c", file, "--json", "-", cwd=tmp_path)
     assert (ended.code, json.loads(ended.out)["status"]) == (7, "failed")
     assert set(Target(dsn=target_dsn).counts().values()) == {0}
 
@@ -364,7 +364,7 @@ def test_the_controls_of_a_run_are_equal_and_say_what_they_measure(demo: Consoli
 def test_the_json_is_written_also_where_the_run_is_refused(target_dsn: str, tmp_path: Path) -> None:
     momentum_store(tmp_path / "a.db", {"trades": [_trade(side="Hold")]})
     file = write_project(tmp_path, target_dsn, {"momentum": _momentum(tmp_path / "a.db")})
-    ended = consolidate("run", "-c", file, "--json", "-", cwd=tmp_path)
+    ended = called("run", "-c", file, "--json", "-", cwd=tmp_path)
     document = json.loads(ended.out)
     _check_shape(document)
     assert (ended.code, document["exit_code"], document["status"]) == (4, 4, "refused")

@@ -10,7 +10,8 @@ import importlib
 import logging
 import sys
 import threading
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
@@ -26,6 +27,7 @@ _PARTS: Final = (
     "great_expectations.execution_engine",
     "great_expectations.validator.validator",
 )
+_DEPRECATED: Final = ("sre_constants", "sre_parse", "sre_compile")
 _lock: Final = threading.Lock()
 
 
@@ -55,6 +57,7 @@ def _loading_late() -> Iterator[None]:
 
 def require() -> None:
     """Load Great Expectations unless it is there; waits for another thread that is at it."""
+    _load_deprecated()
     with _lock:
         if _PARTS[-1] in sys.modules:
             return
@@ -65,12 +68,25 @@ def require() -> None:
         logging.getLogger("great_expectations").addHandler(logging.NullHandler())
 
 
+def _load_deprecated() -> None:
+    """Load the modules of Python that Great Expectations still asks for, so that it meets no warning about them.
+
+    Where an operator's tests make errors of warnings, the plugin would fail for it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for name in _DEPRECATED:
+            with suppress(ImportError):
+                importlib.import_module(name)
+
+
 def begin() -> None:
     """Start loading it in the background, to be there when the rows are. A failure shows itself in `require`.
 
     The thread is a daemon: a command that ends before its suites are due does not wait for it.
     """
     if _PARTS[-1] not in sys.modules:
+        _load_deprecated()
         threading.Thread(target=_quietly, name="great-expectations", daemon=True).start()
 
 

@@ -62,7 +62,7 @@ def _trades(rows: int, first: int, per_day: int) -> Iterator[tuple[object, ...]]
             entry.isoformat(sep=" ", timespec="microseconds"),
             price,
             None if is_open else left.isoformat(sep=" ", timespec="microseconds"),
-            None if is_open else price * (1 + gain),
+            None if is_open else price * (1 + gain if i % 4 else 1 - gain),
             quantity,
             price * quantity,
             price * 0.985,

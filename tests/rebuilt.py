@@ -4,44 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from consolidate import project, recovery
 from consolidate.extract import extract
 from consolidate.mapping.homes import homes
-from consolidate.model import RejectCode
 from consolidate.postgres import connect
 from consolidate.preparation import prepared
 from consolidate.staging import Staging, quoted
-from tests.alpha import consolidated
-from tests.systems import built, sets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from consolidate.mapping.table import CompiledTable
+    from consolidate.model import SourceCounts
     from consolidate.preparation import PreparedSource
 
-_CODES = [code.value for code in RejectCode]
 
-
-@pytest.mark.parametrize(("system", "set_"), sets())
-def test_every_legacy_table_is_rebuilt_cell_by_cell(
-    system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str
-) -> None:
-    entry = built(system, set_, tmp_path / "stores", empty_dsn)
-    done = consolidated(tmp_path, target_dsn, {system: entry}, accept=_CODES)
-    filtered = {counts.table: counts.filtered for counts in done.report.sources}
-    (source,) = prepared(project.load(done.file, {}))
-    with Staging.open(tmp_path / "again.duckdb") as staging, connect(target_dsn, what="the target") as connection:
+def assert_rebuilt(file: Path, counts: Sequence[SourceCounts], dsn: str, scratch: Path) -> None:
+    """Every legacy table of the only source of the project, rebuilt from the target, is what the store holds."""
+    filtered = {one.table: one.filtered for one in counts}
+    (source,) = prepared(project.load(file, {}))
+    with Staging.open(scratch / "again.duckdb") as staging, connect(dsn, what="the target") as connection:
         there = tuple(table for table in source.compiled.tables if table.mapping.table in filtered)
         ignored = tuple(one.name for one in source.system.ignored)
         extract(
-            source.request(tuple(table.mapping.table for table in there), ignored), staging, tmp_path, lambda _: None
+            source.request(tuple(table.mapping.table for table in there), ignored), staging, scratch, lambda _: None
         )
         rebuilt = 0
         for table in there:
-            rebuilt += recovery.recover(staging, connection, system, table)
+            rebuilt += recovery.recover(staging, connection, source.source.name, table)
             _assert_same(staging, source, table, connection, filtered[table.mapping.table])
         assert rebuilt > 0
 
