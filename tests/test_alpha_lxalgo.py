@@ -802,6 +802,7 @@ def test_the_real_log(postgres_server: Server, tmp_path: Path) -> None:
         done = consolidated(tmp_path, target, sources, accept=["unmatched_close"])
         assert done.report.exit_code == 0
         assert [one.code.value for one in done.report.rejects] == ["unmatched_close"] * 13
+        assert {check.status for check in done.report.checks} == {"passed"}
         trades, positions = done.target.of(T), done.target.of(P)
     assert (len(trades), sum(row["exit_time"] is not None for row in trades)) == (58, 40)
     assert (len(positions), sum(row["status"] == "closed" for row in positions)) == (51, 36)
