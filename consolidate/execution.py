@@ -28,6 +28,7 @@ from consolidate.planning import SavedPlan
 from consolidate.postgres import check_server, connect
 from consolidate.preparation import PreparedSource, prepared
 from consolidate.reading import read_source
+from consolidate.references import of_target
 from consolidate.report import document
 from consolidate.run_folder import unkept, writing
 from consolidate.staging import Staging
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
     from consolidate.repeat import Earlier
     from consolidate.target.ledger import RunRecord
     from consolidate.target.transaction import Connection
+    from consolidate.transform.orphans import Held
 
 _WHAT: Final = "the target"
+_CANDIDATES: Final = "the candidates"
+_NOT_ASKED: Final = "the rejects refuse the load, and rows that lack others would fail for that alone"
 _OF_A_PAGE: Final = RowsWanted(most=200, inserts=False)
 
 
@@ -108,7 +112,7 @@ class Execution:
         with opened(self.project) as destination, self._begun(destination) as staging:
             staged = self._extracted(staging)
             repeated = self._repeated(staged, staging, destination)
-            report = repeated or self._transformed(staged, staging, destination)
+            report = repeated or self._transformed(staged, staging, destination.shown, of_target(destination.dsn))
             if repeated is None and report.exit_code == ExitCode.DONE and confirm is not None:
                 foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, {}))
                 if foreseen.exit_code != ExitCode.DONE or not confirm(foreseen):
@@ -125,7 +129,7 @@ class Execution:
             _require_free(output)
         with opened(self.project) as destination, self._begun(destination) as staging:
             staged = self._extracted(staging, is_kept=output is not None)
-            report = self._transformed(staged, staging, destination)
+            report = self._transformed(staged, staging, destination.shown, of_target(destination.dsn))
             found: dict[str, str] = {}
             foreseen = self._reported(report, lambda: self._foresee(report, staging, destination, found))
             report = foreseen if report.exit_code == ExitCode.DONE else _refused_anyway(report, foreseen)
@@ -142,6 +146,17 @@ class Execution:
             report = replace(report, exit_code=ExitCode.CHANGES)
         return report
 
+    def validate(self) -> RunReport:
+        """Read, transform, and judge. No target is needed unless rows point at some that were not read."""
+        with references.if_asked(self.project) as held, self._begun(None) as staging:
+            staged = self._extracted(staging, is_evidence=False)
+            report = self._transformed(staged, staging, _CANDIDATES, held)
+        with writing(self.folder):
+            for file in self.folder.glob(f"{planning.STAGING}*"):
+                file.unlink()
+            (self.folder / "report.json").write_text(document.text_of(document.run(report)), encoding="utf-8")
+        return report
+
     def apply(self, plan: SavedPlan) -> RunReport:
         """Load a saved plan, if everything that it rests on is as it was."""
         planning.require_same_rules(
@@ -154,7 +169,7 @@ class Execution:
             staged = self._read_again(plan)
             staging.lock_down()
             self._keep(staged, staging)
-            report = self._validated(self._judged(staging, destination, plan.sources, plan.roundings), staging)
+            report = self._validated(self._judged(staging, destination.shown, plan.sources, plan.roundings), staging)
             if report.exit_code == ExitCode.DONE:
                 report = self._reported(report, lambda: self._load(report, staged, staging, destination, plan))
             report = self._finish(report, staged)
@@ -168,9 +183,10 @@ class Execution:
                 (self.folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _begun(self, destination: Destination, plan: SavedPlan | None = None) -> Iterator[Staging]:
+    def _begun(self, destination: Destination | None, plan: SavedPlan | None = None) -> Iterator[Staging]:
         """The folder and the DuckDB file (a copy of the plan's); both are gone where there is nothing to report."""
-        _require_target(destination)
+        if destination is not None:
+            _require_target(destination)
         try:
             with writing(self.folder):
                 self.folder.mkdir(parents=True)
@@ -182,8 +198,8 @@ class Execution:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _extracted(self, staging: Staging, *, is_kept: bool = False) -> list[StagedSource]:
-        """Read all sources. `is_kept`: the DuckDB file is to be small."""
+    def _extracted(self, staging: Staging, *, is_kept: bool = False, is_evidence: bool = True) -> list[StagedSource]:
+        """Read all sources. `is_kept`: the DuckDB file is to be small. `is_evidence`: what is read is kept besides."""
         validate.begin()
         with self.clock.stage("extract"):
             staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
@@ -191,20 +207,21 @@ class Execution:
             if not is_kept:
                 staging.hurry(sum(one.bytes_read for one in staged))
             staging.lock_down()
-            self._keep(staged, staging)
+            if is_evidence:
+                self._keep(staged, staging)
         return staged
 
-    def _transformed(self, staged: list[StagedSource], staging: Staging, destination: Destination) -> RunReport:
+    def _transformed(self, staged: list[StagedSource], staging: Staging, shown: str, held: Held) -> RunReport:
         with self.clock.stage("transform"):
             transformed = transform(
                 staging,
                 [source.transforming(one) for source, one in zip(self.sources, staged, strict=True)],
                 [bot for source in self.sources for bot in source.bots],
                 self.observe,
-                references.of_target(destination.dsn),
+                held,
             )
         counts = (*transformed.counts, *_ignored_counts(self.sources, staged))
-        report = self._judged(staging, destination, _in_order(counts, self.sources), transformed.roundings)
+        report = self._judged(staging, shown, _in_order(counts, self.sources), transformed.roundings)
         return self._validated(report, staging)
 
     def _repeated(self, staged: list[StagedSource], staging: Staging, destination: Destination) -> RunReport | None:
@@ -219,7 +236,7 @@ class Execution:
             found = repeat.found(connection, staging, self._inputs(staged))
             if found is None:
                 return None
-            report = self._judged(staging, destination, found.counts, found.roundings)
+            report = self._judged(staging, destination.shown, found.counts, found.roundings)
             done = self._reported(report, lambda: self._repeat(report, staging, connection, found))
         return None if done.status == report.status else done
 
@@ -284,7 +301,7 @@ class Execution:
     def _judged(
         self,
         staging: Staging,
-        destination: Destination,
+        shown: str,
         counts: tuple[SourceCounts, ...],
         roundings: tuple[Rounding, ...],
     ) -> RunReport:
@@ -299,7 +316,7 @@ class Execution:
             status="planned",
             exit_code=ExitCode.DONE,
             run_dir=self.folder,
-            target=destination.shown,
+            target=shown,
             sources=counts,
             rejects=quarantine.first(staging),
             reject_groups=quarantine.groups(staging),
@@ -322,7 +339,7 @@ class Execution:
         Where rejects refuse it already, nothing is asked: what lacks rows breaks expectations across tables.
         """
         if report.exit_code != ExitCode.DONE:
-            return report
+            return replace(report, suites_not_asked=_NOT_ASKED)
         with self.clock.stage("validate"):
             judged = validate.of_candidates(staging, self.suites, self.folder / validate.FAILING, self.observe)
         report = replace(

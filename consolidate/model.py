@@ -538,6 +538,7 @@ class RunReport:
     accepted_codes: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     tables_without_rows: tuple[str, ...] = ()  # that no expectation about rows was asked of
+    suites_not_asked: str | None = None  # why not, where they were due
     data_docs: Path | None = None  # where Great Expectations shows the checks
     controls: tuple[Control, ...] = ()
     roundings: tuple[Rounding, ...] = ()

@@ -29,13 +29,19 @@ __all__ = [
     "runs",
     "scaffold",
     "test",
+    "validate",
     "verify",
 ]
 
 
 def check(project: Project) -> tuple[Problem, ...]:
-    """Everything that is wrong with the mappings of the project, by file and line. Connects to nothing."""
-    return examined(project)[1]
+    """Everything that is wrong with the mappings of the project and with the suites beside them, by file and line.
+
+    Connects to nothing.
+    """
+    from consolidate import validate  # noqa: PLC0415 - so that the other commands start without it
+
+    return examined(project)[1] + validate.checked(source.mapping for source in project.sources)
 
 
 def inspect(
@@ -130,6 +136,18 @@ def verify(
     from consolidate import verification  # noqa: PLC0415 - as above
 
     return verification.verify(project, run_id, from_sources=from_sources, observe=observe)
+
+
+def validate(
+    project: Project, *, on_target: bool = False, observe: Callable[[Progress], None] = lambda _: None
+) -> RunReport:
+    """Judge by the suites: the candidates that a run would load, or the rows of the target; see `validation`.
+
+    Nothing is written to any database. The exit code is 4 where a critical expectation fails, or any cannot be judged.
+    """
+    from consolidate import validation  # noqa: PLC0415 - as above
+
+    return validation.of_target(project, observe) if on_target else validation.of_candidates(project, observe)
 
 
 def test(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from consolidate.destination import EMBEDDED_FOLDER, opened
 from consolidate.errors import ConflictError, Problem
 from consolidate.mapping.references import references
 from consolidate.postgres import connect
@@ -13,9 +15,10 @@ from consolidate.target.answers import owners
 from consolidate.transform.orphans import read_held
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from consolidate.project import Project
     from consolidate.staging import Staging
     from consolidate.target.transaction import Connection
     from consolidate.transform.orphans import Held
@@ -34,6 +37,25 @@ def of_target(dsn: str) -> Held:
             return list(owners(connection, table, column, ids))
 
     return held
+
+
+@contextmanager
+def if_asked(project: Project) -> Iterator[Held]:
+    """Ask the target of the project, which is opened only where something is to be asked, and closed in the end.
+
+    An embedded one that was never made is not made for that: it has no rows.
+    """
+    with ExitStack() as stack:
+        there: list[Held] = []
+
+        def held(table: str, column: str, ids: Sequence[str]) -> list[tuple[str, str | None]]:
+            if project.target is None and not (project.state_folder / EMBEDDED_FOLDER).is_dir():
+                return []
+            if not there:
+                there.append(of_target(stack.enter_context(opened(project)).dsn))
+            return list(there[0](table, column, ids))
+
+        yield held
 
 
 def of_file(file: Path) -> Held:

@@ -79,6 +79,7 @@ def test_every_command_has_help_with_an_example() -> None:
         "rejects",
         "rollback",
         "test",
+        "validate",
     }
     for name, command in COMMANDS.items():
         assert f"Example:\n  consolidate {name}" in command.help, name

@@ -27,6 +27,7 @@ from consolidate.cli import (
     scaffold,
     schema,
     test,
+    validate,
     verify,
 )
 from consolidate.cli.terminal import Terminal
@@ -54,6 +55,7 @@ for _verb, _short in (
     (runs.runs, "List what ran against the target, and how it ended."),
     (rejects.rejects, "List and export what a run rejected."),
     (rollback.rollback, "Put the target back to what it held before a run."),
+    (validate.validate, "Judge whole tables by the suites: what a run would load, or the target."),
     (verify.verify, "Prove a loaded run again."),
     (scaffold.scaffold, "Draft a mapping from a store, with every guess and question marked."),
     (test.test, "Run the cases of a mapping: fixture stores in, expected rows out."),

@@ -147,6 +147,7 @@ def _added(report: RunReport) -> Document:
             for row in report.changed
         ],
         "tables_without_rows": list(report.tables_without_rows),
+        "suites_not_asked": report.suites_not_asked,
         "data_docs": _path(report.data_docs),
         "notices": [{"code": notice.code, "message": notice.message} for notice in report.notices],
         "problems": list(report.problems),

@@ -127,7 +127,10 @@ def _tiles(report: RunReport) -> tuple[tuple[str, str, str], ...]:
     counted = counted_rejects(report)
     conflicts = sum(one.conflict for one in report.targets)
     different = sum(one.status != "equal" for one in report.controls)
-    found = [
+    found = _suite_tiles(report)
+    if not report.sources:
+        return tuple(found)
+    found += [
         ("source rows read", count(read), ""),
         ("unaccounted for", count(residue), "bad" if residue else "good"),
         ("+ insert", count(sum(one.insert for one in report.targets)), ""),
@@ -146,6 +149,16 @@ def _tiles(report: RunReport) -> tuple[tuple[str, str, str], ...]:
         found.append(("PnL of all bots, USD", _sum(one.pnl_usd for one in report.money), ""))
         found.append(("equity of all bots, USD", _sum(one.equity for one in report.money), ""))
     return tuple(found)
+
+
+def _suite_tiles(report: RunReport) -> list[tuple[str, str, str]]:
+    """What the suites said: first of a command that only judges."""
+    if not report.checks:
+        return []
+    passed = sum(one.status == "passed" for one in report.checks)
+    refusing = sum(one.refuses for one in report.checks)
+    tone = "bad" if refusing else "good" if passed == len(report.checks) else ""
+    return [("expectations passed", f"{count(passed)} of {count(len(report.checks))}", tone)]
 
 
 def _sum(decimals: Iterable[str | None]) -> str:

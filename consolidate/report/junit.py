@@ -34,11 +34,15 @@ _MOST_GROUPS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A test case. `failure` (type, message) says that it failed, `error` that it could not be done."""
+    """A test case. `failure` (type, message) says that it failed, `error` that it could not be done.
+
+    `skipped` says why nobody tried.
+    """
 
     name: str
     failure: tuple[str, str] | None = None
     error: tuple[str, str] | None = None
+    skipped: str | None = None
     output: str = ""
     seconds: float | None = None
 
@@ -175,6 +179,8 @@ def _shown(one: Reject) -> str:
 
 def _suites(report: RunReport) -> Iterator[_Case]:
     """One expectation, one case. A warning that failed says so in its output: it refuses nothing."""
+    if report.suites_not_asked is not None:
+        yield _Case(name="suites", skipped=_line(f"not asked: {report.suites_not_asked}"))
     for one in report.checks:
         told = safe(f"{heading(one)}\n{explanation(one)}")
         bad = (one.expectation, _line(one.observed))
@@ -210,6 +216,8 @@ def _suite(name: str, cases: list[_Case]) -> ET.Element:
         for kind, bad in (("error", case.error), ("failure", case.failure)):
             if bad is not None:
                 ET.SubElement(element, kind, type=bad[0], message=bad[1])
+        if case.skipped is not None:
+            ET.SubElement(element, "skipped", message=case.skipped)
         if case.output:
             ET.SubElement(element, "system-out").text = case.output
     return suite
@@ -219,6 +227,9 @@ def _count(element: ET.Element, cases: list[_Case]) -> None:
     element.set("tests", str(len(cases)))
     element.set("failures", str(sum(case.failure is not None for case in cases)))
     element.set("errors", str(sum(case.error is not None for case in cases)))
+    skipped = sum(case.skipped is not None for case in cases)
+    if skipped and element.tag == "testsuite":
+        element.set("skipped", str(skipped))
 
 
 def _seconds(report: RunReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consolidate.report.cells import count, plain, safe
+from consolidate.report.cells import count, plain, rows, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,9 @@ _ORDER: Final = {"errored": 0, "failed": 1, "passed": 2}
 
 
 def summary(report: RunReport) -> str | None:
-    """How many expectations ended how, and which tables were empty; None where none was asked."""
+    """How many expectations ended how, and which tables were empty; None where none was due."""
+    if report.suites_not_asked is not None:
+        return f"suites: NOT asked, so nothing of them passed: {report.suites_not_asked}"
     if not report.checks:
         return None
     parts = [f"{count(sum(one.status == 'passed' for one in report.checks))} passed"]
@@ -30,6 +32,21 @@ def summary(report: RunReport) -> str | None:
     empty = report.tables_without_rows
     without = f"; no rows in {', '.join(empty)}" if empty else ""
     return f"suites: {', '.join(parts)}{without}"
+
+
+def conclusion(report: RunReport) -> str:
+    """How a command that only judges ended, in one line."""
+    refusing = sum(one.refuses for one in report.checks)
+    warnings = sum(one.status != "passed" for one in report.checks) - refusing
+    besides = f", {rows(warnings, 'warning')}" if warnings else ""
+    if report.suites_not_asked is not None or not report.checks:
+        first = report.problems[0].splitlines()[0] if report.problems else "there was nothing to judge"
+        return f"{report.status}: {first.partition(']: ')[2] or first}; no expectation was asked"
+    if refusing:
+        ended = f"{count(refusing)} of {rows(len(report.checks), 'expectation')} failed or could not be judged"
+        return f"{report.status}: {report.target}: {ended}{besides}; nothing was written"
+    passed = sum(one.status == "passed" for one in report.checks)
+    return f"in order: {report.target}: {rows(passed, 'expectation')} passed{besides}; nothing was written"
 
 
 def bad(checks: Sequence[CheckResult]) -> list[CheckResult]:

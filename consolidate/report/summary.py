@@ -336,7 +336,8 @@ def checks(report: RunReport) -> Part:
     if told is None:
         return Part(lengths=((),))
     found = suites.bad(report.checks)
-    style = BAD if any(one.refuses for one in found) else CHANGED if found else GOOD
+    refuses = report.suites_not_asked is not None or any(one.refuses for one in found)
+    style = BAD if refuses else CHANGED if found else GOOD
 
     def shown(some: Sequence[CheckResult], left: int) -> tuple[RenderableType, ...]:
         return (Text(safe(told), style=style), *map(_check, some), *_more(left, "more", "`--json` has all of them"))

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from consolidate.errors import COMMIT_UNKNOWN
-from consolidate.report import references, summary
+from consolidate.report import references, suites, summary
 from consolidate.report.cells import count, rows, safe
 from consolidate.report.details import details
 
@@ -119,6 +119,10 @@ def _shortened(problem: str) -> str:
 
 def conclusion(report: RunReport) -> str:
     """How it ended, in one line."""
+    return suites.conclusion(report) if report.command == "validate" else _ended(report)
+
+
+def _ended(report: RunReport) -> str:
     match report.status:
         case "loaded":
             return _loaded(report)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from consolidate.model import CheckResult, Progress
     from consolidate.staging import Staging
+    from consolidate.target.transaction import Connection
     from consolidate.validate.grounds import Ground
     from consolidate.validate.judge import Asked, Judged
     from consolidate.validate.language import Suite
@@ -37,6 +38,21 @@ def own(mappings: Iterable[Path]) -> tuple[Suite, ...]:
     if problems:
         raise UsageError(*problems.found)
     return found
+
+
+def checked(mappings: Iterable[Path]) -> tuple[Problem, ...]:
+    """What is wrong with the suites beside these mapping folders, by file and line, as Great Expectations itself says.
+
+    It is loaded only where there are any; those that come with the tool are proven by its tests. Connects to nothing.
+    """
+    problems = Problems()
+    found = load.own(mappings, problems)
+    questions = asked(found, problems) if any(suite.expectations for suite in found) else []
+    if questions:
+        from consolidate.validate.queries import examine  # noqa: PLC0415 - needs a DuckDB of its own
+
+        examine(questions, problems)
+    return problems.found
 
 
 def begin() -> None:
@@ -82,6 +98,15 @@ def judged(
     return judge.judge(ground, questions, there, folder, observe)
 
 
+def of_target(
+    connection: Connection, own: Sequence[Suite], folder: Path, observe: Callable[[Progress], None] = lambda _: None
+) -> Judged:
+    """As `judged`, on the unified tables of a live target, in the transaction that the connection is in."""
+    from consolidate.validate.grounds import LiveTarget  # noqa: PLC0415 - as above
+
+    return judged(LiveTarget(connection), own, folder, observe)
+
+
 def of_candidates(
     staging: Staging, own: Sequence[Suite], folder: Path, observe: Callable[[Progress], None] = lambda _: None
 ) -> Judged:
@@ -95,8 +120,11 @@ def of_candidates(
         ground.engine.dispose()
 
 
-def refusal(checks: Sequence[CheckResult]) -> Problem | None:
-    """Why the load is refused: critical expectations that failed, and all that could not be judged. None: it is not."""
+def refusal(checks: Sequence[CheckResult], what: str = "refuse the load") -> Problem | None:
+    """Why the load is refused: critical expectations that failed, and all that could not be judged. None: it is not.
+
+    `what` such expectations do, as the message says it.
+    """
     failed = [check for check in checks if check.refuses]
     if not failed:
         return None
@@ -105,10 +133,11 @@ def refusal(checks: Sequence[CheckResult]) -> Problem | None:
         lines += f"\n  - and {len(failed) - _SHOWN} more"
     return Problem(
         code="suite-failed",
-        message=f"{rows(len(failed), 'expectation')} of the suites {_refuse(len(failed))} the load:\n{lines}",
+        message=f"{rows(len(failed), 'expectation')} of the suites {_verb(what, len(failed))}:\n{lines}",
         hint=f"the rows are in the folder {FAILING} of the run; correct the source or the mapping, and run again",
     )
 
 
-def _refuse(number: int) -> str:
-    return "refuses" if number == 1 else "refuse"
+def _verb(what: str, number: int) -> str:
+    verb, _, rest = what.partition(" ")
+    return f"{verb}s {rest}" if number == 1 else what

@@ -64,6 +64,7 @@ def require() -> None:
         with _loading_late():
             for part in _PARTS:
                 importlib.import_module(part)
+        importlib.import_module("consolidate.validate.exact").keep_decimals()
         # It logs what its results say anyway; without a handler Python would print that.
         logging.getLogger("great_expectations").addHandler(logging.NullHandler())
 

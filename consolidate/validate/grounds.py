@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from consolidate.canonical import is_serial
-from consolidate.postgres import connect
 from consolidate.relations import LINEAGE, candidates, unified
 from consolidate.staging import literal, quoted
 from consolidate.target.contract import SCHEMAS, expected
@@ -16,7 +14,7 @@ from consolidate.target.identity import identity
 from consolidate.transform.candidates import filled_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
@@ -48,7 +46,7 @@ class Ground(Protocol):
         """How many rows the table has."""
         ...
 
-    def export(self, query: str, table: str, file: Path) -> Failing:
+    def export(self, query: str | sa.Select[Any], table: str, file: Path) -> Failing:
         """Write every row that the query finds to a CSV file, nulls as empty cells, as a stream."""
         ...
 
@@ -100,13 +98,15 @@ class Candidates:
         """How many candidates the table has."""
         return int(str(self._staging.value(f"select count(*) from {candidates(table)}")))
 
-    def export(self, query: str, table: str, file: Path) -> Failing:
+    def export(self, query: str | sa.Select[Any], table: str, file: Path) -> Failing:
         """As the protocol says, with the source rows of each in front."""
         contract = expected().table(table)
         if contract is None:
             raise ValueError(table)
-        names = [str(row[0]) for row in self._staging.rows(f"describe {query}")]
-        cells = [f"q.{quoted(name)}::varchar" for name in names if name != _NUMBER]
+        text, values = (query, []) if isinstance(query, str) else self._compiled(query)
+        with self._staging.arrow(f"select * from ({_bare(text)}) limit 0", values) as empty:
+            names = [str(name) for name in empty.schema.names]
+        cells = [f"q.{place}::varchar" for place, name in zip(_places(names), names, strict=True) if name != _NUMBER]
         heads = [name for name in names if name != _NUMBER]
         origins: tuple[str, ...] = ()
         source = ""
@@ -116,13 +116,21 @@ class Candidates:
             source = (
                 f' left join (select "#n", min(source) as source, min(source_table) as source_table,'
                 f" min(source_key) as source_key from {LINEAGE} where target_table = {literal(table)}"
-                f' group by "#n") o on o."#n" = q.{quoted(_NUMBER)}'
+                f' group by "#n") o on o."#n" = q.c{names.index(_NUMBER)}'
             )
         columns = [*origins, *heads]
-        reader = self._staging.arrow(f"select {', '.join(cells)} from ({query}) q{source}")
+        rows = f"({_bare(text)}) q({', '.join(_places(names))})"
+        reader = self._staging.arrow(f"select {', '.join(cells)} from {rows}{source}", values)
         with file.open("w", encoding="utf-8", newline="") as out, reader:
             batches = (list(zip(*(column.to_pylist() for column in batch.columns), strict=True)) for batch in reader)
             return _written(out, columns, (row for batch in batches for row in batch), contract, origins)
+
+    def _compiled(self, query: sa.Select[Any]) -> tuple[str, list[object]]:
+        """SQL with a mark for each value, and the values."""
+        kind: Any = type(self.engine.dialect)
+        dialect = kind(paramstyle="qmark")
+        made = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        return str(made), [made.params[name] for name in made.positiontup or ()]
 
 
 class LiveTarget:
@@ -140,18 +148,38 @@ class LiveTarget:
         row = self._connection.execute(f"select count(*) from {unified(table)}".encode()).fetchone()
         return 0 if row is None else int(row[0])
 
-    def export(self, query: str, table: str, file: Path) -> Failing:
+    def export(self, query: str | sa.Select[Any], table: str, file: Path) -> Failing:
         """As the protocol says."""
         contract = expected().table(table)
         if contract is None:
             raise ValueError(table)
-        with self._connection.cursor(name="failing_rows") as cursor:
+        text, values = (query, None) if isinstance(query, str) else self._compiled(query)
+        found = f"({_bare(text)})"
+        with self._connection.transaction():  # so that a failure leaves the rest of the moment to be judged
+            empty = self._connection.execute(f"select * from {found} q limit 0".encode(), values)
+        columns = [column.name for column in empty.description or ()]
+        places = _places(columns)
+        cells = ", ".join(f"q.{place}::text" for place in places)
+        with self._connection.transaction(), self._connection.cursor(name="failing_rows") as cursor:
             cursor.itersize = _ROWS_AT_ONCE
-            cursor.execute(query.encode())
-            columns = [column.name for column in cursor.description or ()]
-            rows = (tuple(None if cell is None else str(cell) for cell in row) for row in cursor)
+            cursor.execute(f"select {cells} from {found} q({', '.join(places)})".encode(), values)
             with file.open("w", encoding="utf-8", newline="") as out:
-                return _written(out, columns, rows, contract, ())
+                return _written(out, columns, iter(cursor), contract, ())
+
+    def _compiled(self, query: sa.Select[Any]) -> tuple[str, dict[str, object]]:
+        """SQL with a name for each value, and the values."""
+        made = query.compile(dialect=self.engine.dialect, compile_kwargs={"render_postcompile": True})
+        return str(made), dict(made.params)
+
+
+def _bare(query: str) -> str:
+    """The query as it can stand in brackets: a comment may end it, but no semicolon."""
+    return query.strip().removesuffix(";") + "\n"
+
+
+def _places(names: Sequence[str]) -> list[str]:
+    """A name for each column by its place: a query may have two of the same name."""
+    return [f"c{place}" for place in range(len(names))]
 
 
 def _written(
@@ -171,14 +199,3 @@ def _written(
         if len(keys) < SHOWN_KEYS:
             keys.append(_key(table, dict(zip(columns, row, strict=True)), origins))
     return Failing(rows=count, keys=tuple(keys))
-
-
-@contextmanager
-def live(dsn: str, what: str) -> Iterator[LiveTarget]:
-    """The live target at one moment. Raises `UnreachableError` where it does not answer."""
-    with connect(dsn, what=what, read_only=True) as connection:
-        connection.execute(b"begin isolation level repeatable read, read only")
-        try:
-            yield LiveTarget(connection)
-        finally:
-            connection.rollback()

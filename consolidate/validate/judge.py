@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
+from consolidate.errors import UnreachableError
 from consolidate.model import CheckResult, Progress
 from consolidate.report.cells import rows as counted
+from consolidate.run_folder import writing
 from consolidate.target.contract import expected
 from consolidate.validate.grounds import key_columns
 from consolidate.validate.language import ROWS_QUERY
@@ -75,21 +78,21 @@ def judge(
     # One for all tables: it closes the connections of `ground.engine` when it is forgotten.
     asking = SqlAlchemyExecutionEngine(engine=ground.engine, create_temp_table=False)
     verdicts: dict[int, Verdict] = {}
-    for table, count in rows.items():
+    for table, number_of in rows.items():
         of_table = [
             (number, one)
             for number, one in enumerate(asked)
-            if one.said.table == table and (count or not _is_about_rows(one.built))
+            if one.said.table == table and (number_of or not _is_about_rows(one.built))
         ]
         if not of_table:
             continue
         total = len(of_table)
         observe(Progress(stage="validate", subject=table, done=0, total=total, unit="expectations"))
-        verdicts.update(_Table(ground, asking, table, count, folder).judged(of_table))
+        verdicts.update(_Table(ground, asking, table, number_of, folder).judged(of_table))
         observe(Progress(stage="validate", subject=table, done=total, total=total, unit="expectations"))
     return Judged(
         verdicts=tuple(verdicts[number] for number in sorted(verdicts)),
-        without_rows=tuple(table for table, count in rows.items() if not count and not table.startswith("archive.")),
+        without_rows=tuple(table for table, some in rows.items() if not some and not table.startswith("archive.")),
     )
 
 
@@ -105,6 +108,11 @@ def _is_about_rows(one: Built) -> bool:
     return isinstance(one, kinds)
 
 
+def _may_fail(asked: Asked) -> bool:
+    """Whether it passes also where some rows fail."""
+    return bool(asked.built.configuration.kwargs.get("mostly", 1) != 1)
+
+
 class _Table:
     """The expectations on one table, asked together: Great Expectations joins their counts into few queries."""
 
@@ -113,20 +121,36 @@ class _Table:
         self._table = table
         self._rows = rows
         self._folder = folder
+        self._asking = asking
         self._validator = _validator(asking, table)
 
     def judged(self, asked: Sequence[tuple[int, Asked]]) -> dict[int, Verdict]:
         about_rows = [(number, one) for number, one in asked if _is_about_rows(one.built)]
         others = [(number, one) for number, one in asked if not _is_about_rows(one.built)]
-        results = self._results(about_rows, {"result_format": "BOOLEAN_ONLY"})
+        results = self._results([one for one in about_rows if not _may_fail(one[1])], {"result_format": "BOOLEAN_ONLY"})
+        others += [one for one in about_rows if _may_fail(one[1])]
         results |= self._results(others, {"result_format": "BASIC"})
         return {number: self._verdict(one, results.get(number)) for number, one in asked}
 
     def _results(
         self, asked: Sequence[tuple[int, Asked]], result_format: dict[str, object]
     ) -> dict[int, ExpectationValidationResult]:
+        """What became of each, by its number. One that stops the library stops no other: then each is asked alone."""
         if not asked:
             return {}
+        try:
+            found = self._together(asked, result_format)
+        except Exception as error:  # noqa: BLE001 - it becomes the result of the one that raised it
+            if len(asked) == 1:
+                return {asked[0][0]: _stopped(asked[0][1], error)}
+            found = {}
+        if len(asked) > 1 and all(_raised(one) is not None for one in found.values()):
+            return {number: result for one in asked for number, result in self._results([one], result_format).items()}
+        return found
+
+    def _together(
+        self, asked: Sequence[tuple[int, Asked]], result_format: dict[str, object]
+    ) -> dict[int, ExpectationValidationResult]:
         configurations = []
         for number, one in asked:
             configuration = one.built.configuration
@@ -171,51 +195,70 @@ class _Table:
     def _with_rows(self, check: CheckResult, asked: Asked, result: ExpectationValidationResult) -> Verdict:
         """The verdict with how many rows fail, and a file of them where some do."""
         whole = counted(self._rows, "row")
+        unexpected = (result.result or {}).get("unexpected_count")
+        if result.success and unexpected:
+            observed = f"{unexpected:,} of {whole}, which `mostly` allows"
+            return Verdict(check=replace(check, observed=observed, failing=unexpected), result=result)
         if result.success:
             result.result = {"element_count": self._rows, "observed_value": 0}
             return Verdict(check=replace(check, observed=f"none of {whole}", failing=0), result=result)
-        query = self._failing_query(asked)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / f"{_UNSAFE.sub('-', asked.said.suite)}-{_UNSAFE.sub('-', asked.said.name)}.csv"
-        failing = self._ground.export(query, self._table, file)
+        try:
+            with writing(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file = self._file(asked)
+                failing = self._ground.export(self._failing(asked), self._table, file)
+        except UnreachableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever refuses it: it failed, and its rows cannot be told
+            said = f"it failed, and its rows cannot be listed: {_in_short(error)}"
+            return Verdict(check=replace(check, status="errored", observed=said), result=result)
         result.result = {"element_count": self._rows, "observed_value": failing.rows}
         observed = f"{failing.rows:,} of {whole}" if asked.said.kind != ROWS_QUERY else counted(failing.rows, "row")
         check = replace(check, observed=observed, failing=failing.rows, failing_keys=failing.keys, failing_file=file)
         return Verdict(check=check, result=result)
 
-    def _failing_query(self, asked: Asked) -> str:
-        """SQL for all rows that the expectation found, with their keys."""
+    def _file(self, asked: Asked) -> Path:
+        """The file for its rows. Names that are the same as file names get a number."""
+        stem = f"{_UNSAFE.sub('-', asked.said.suite)}-{_UNSAFE.sub('-', asked.said.name)}"
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        return next(file for file in (self._folder / f"{name}.csv" for name in names) if not file.exists())
+
+    def _failing(self, asked: Asked) -> Any:  # noqa: ANN401 - text or a statement
+        """All rows that the expectation found: their keys, and the columns that it is about.
+
+        The library has a query for them too, but one that forgets `row_condition`, and the key of what is unique
+        together.
+        """
         if asked.said.kind == ROWS_QUERY:
-            return str(asked.built.configuration.kwargs["unexpected_rows_query"]).format(batch=self._table)
+            return asked.said.query
         contract = expected().table(self._table)
         if contract is None:
             raise ValueError(self._table)
-        kind: Any = type(asked.built)
-        name = f"{kind.map_metric}.unexpected_index_query"
-        from great_expectations.expectations.registry import get_metric_kwargs
-        from great_expectations.validator.metric_configuration import (
-            MetricConfiguration,
+        import sqlalchemy as sa  # noqa: PLC0415 - comes with the library
+        from great_expectations.expectations.metrics.map_metric_provider.is_sqlalchemy_metric_selectable import (
+            _is_sqlalchemy_metric_selectable,
         )
+        from great_expectations.expectations.registry import get_metric_kwargs, get_metric_provider
+        from great_expectations.validator.metric_configuration import MetricConfiguration
 
-        keys = list(key_columns(contract))
-        runtime = {
-            "result_format": {
-                "result_format": "COMPLETE",
-                "unexpected_index_column_names": keys,
-                "return_unexpected_index_query": True,
-            }
-        }
-        kwargs = get_metric_kwargs(
-            metric_name=name, configuration=asked.built.configuration, runtime_configuration=runtime
-        )
-        query = self._validator.get_metric(
+        kind: Any = type(asked.built)
+        name = f"{kind.map_metric}.condition"
+        kwargs = get_metric_kwargs(metric_name=name, configuration=asked.built.configuration, runtime_configuration={})
+        condition, domain, about = self._validator.get_metric(
             MetricConfiguration(
                 metric_name=name,
                 metric_domain_kwargs=kwargs["metric_domain_kwargs"],
                 metric_value_kwargs=kwargs["metric_value_kwargs"],
             )
         )
-        return str(query).strip().rstrip(";")
+        names = [about[key] for key in ("column", "column_A", "column_B") if key in about]
+        wanted = dict.fromkeys([*key_columns(contract), *names, *about.get("column_list", ())])
+        query: Any = sa.select(*(sa.column(one) for one in wanted)).where(condition)
+        provider: Any = get_metric_provider(name, self._asking)[0]
+        if _is_sqlalchemy_metric_selectable(provider):
+            return query
+        records: Any = self._asking.get_domain_records(domain_kwargs=domain)
+        return query.select_from(records.subquery() if isinstance(records, sa.Select) else records)
 
 
 def _validator(asking: SqlAlchemyExecutionEngine, table: str) -> Validator:
@@ -234,6 +277,16 @@ def _validator(asking: SqlAlchemyExecutionEngine, table: str) -> Validator:
     return validator
 
 
+def _stopped(asked: Asked, error: Exception) -> ExpectationValidationResult:
+    """The result of an expectation that the library could not even begin with."""
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationValidationResult,
+    )
+
+    told = {"raised_exception": True, "exception_message": f"{type(error).__name__}: {error}"}
+    return ExpectationValidationResult(success=False, expectation_config=asked.built.configuration, exception_info=told)
+
+
 def _raised(result: ExpectationValidationResult) -> str | None:
     """What an expectation that did not run raised; None where it ran."""
     told = result.exception_info or {}
@@ -242,5 +295,10 @@ def _raised(result: ExpectationValidationResult) -> str | None:
         raised = one.get("raised_exception") if isinstance(one, dict) else getattr(one, "raised_exception", False)
         if raised:
             message = one.get("exception_message") if isinstance(one, dict) else one.exception_message
-            return " ".join(str(message).split("[SQL:", 1)[0].split())[:_LONGEST] or "it raised"
+            return _in_short(message) or "it raised"
     return None
+
+
+def _in_short(message: object) -> str:
+    """The first of what was raised, on one line, without the statement."""
+    return " ".join(str(message).split("[SQL:", 1)[0].split())[:_LONGEST]

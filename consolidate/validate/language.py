@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from consolidate.mapping.yaml import Scalar
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,6 +18,8 @@ WARNING: Final = "warning"
 SEVERITIES: Final = (CRITICAL, WARNING)
 ROWS_QUERY: Final = "unexpected_rows_expectation"
 """Great Expectations' name for a query that finds the rows that are wrong."""
+QUERY: Final = "unexpected_rows_query"
+"""Its argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,12 @@ class Expectation:
     why: str
     location: Location
     kind_location: Location
+
+    @property
+    def query(self) -> str:
+        """The query of a `ROWS_QUERY`, over its table; every row that it finds is wrong."""
+        node = self.arguments.get(QUERY)
+        return node.text.format(batch=self.table) if isinstance(node, Scalar) and node.text is not None else ""
 
     @property
     def title(self) -> str:
