@@ -235,10 +235,7 @@ class _Table:
         if contract is None:
             raise ValueError(self._table)
         import sqlalchemy as sa  # noqa: PLC0415 - comes with the library
-        from great_expectations.expectations.metrics.map_metric_provider.is_sqlalchemy_metric_selectable import (
-            _is_sqlalchemy_metric_selectable,
-        )
-        from great_expectations.expectations.registry import get_metric_kwargs, get_metric_provider
+        from great_expectations.expectations.registry import get_metric_kwargs
         from great_expectations.validator.metric_configuration import MetricConfiguration
 
         kind: Any = type(asked.built)
@@ -253,12 +250,15 @@ class _Table:
         )
         names = [about[key] for key in ("column", "column_A", "column_B") if key in about]
         wanted = dict.fromkeys([*key_columns(contract), *names, *about.get("column_list", ())])
-        query: Any = sa.select(*(sa.column(one) for one in wanted)).where(condition)
-        provider: Any = get_metric_provider(name, self._asking)[0]
-        if _is_sqlalchemy_metric_selectable(provider):
-            return query
+        query: Any = sa.select(*(sa.column(one) for one in wanted))
+        if kind.map_metric == "compound_columns.unique":  # its condition is about a query of all columns
+            return query.where(condition)
         records: Any = self._asking.get_domain_records(domain_kwargs=domain)
-        return query.select_from(records.subquery() if isinstance(records, sa.Select) else records)
+        rows = records.subquery() if isinstance(records, sa.Select) else records
+        if kind.map_metric == "column_values.unique":  # its condition is about a query that lacks the keys
+            column: Any = sa.column(about["column"])
+            condition = column.in_(sa.select(column).select_from(rows).group_by(column).having(sa.func.count() > 1))
+        return query.select_from(rows).where(condition)
 
 
 def _validator(asking: SqlAlchemyExecutionEngine, table: str) -> Validator:
