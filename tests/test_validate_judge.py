@@ -162,11 +162,15 @@ def test_failing_rows_are_those_of_the_condition_and_of_what_is_unique_together(
         tmp_path,
         suites.trades(
             together="expect_compound_columns_to_be_unique: {column_list: [side, symbol]}",
+            unique="expect_column_values_to_be_unique: {column: symbol}",
+            alone=f"expect_column_values_to_be_unique: {{column: symbol, row_condition: {_OF_TWO}}}",
             conditional=f"{_BETWEEN}max_value: 1, row_condition: {_OF_TWO}}}",
             twice=suites.query("select id, trade_id, id, trade_id from {batch} where trade_id like '%_1'"),
         ),
     )
     assert found["together"].failing == 3
+    assert found["unique"].failing == 3
+    assert found["alone"].status == "passed"
     assert found["conditional"].failing_keys == ("alpha_001_2",)
     assert found["twice"].failing_keys == ("alpha_001_1",)
 
