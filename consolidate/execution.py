@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from consolidate.transform.orphans import Held
 
 _WHAT: Final = "the target"
+_OF_CASES: Final = "test"
+"""The command whose runs leave nothing behind."""
 _CANDIDATES: Final = "the candidates"
 _NOT_ASKED: Final = "the rejects refuse the load, and rows that lack others would fail for that alone"
 _OF_A_PAGE: Final = RowsWanted(most=200, inserts=False)
@@ -342,8 +344,13 @@ class Execution:
             return replace(report, suites_not_asked=_NOT_ASKED)
         with self.clock.stage("validate"):
             judged = validate.of_candidates(staging, self.suites, self.folder / validate.FAILING, self.observe)
+            pages = None if self.command == _OF_CASES else validate.data_docs(judged, self.folder)
         report = replace(
-            report, checks=judged.checks, tables_without_rows=judged.without_rows, seconds=self.clock.shown
+            report,
+            checks=judged.checks,
+            tables_without_rows=judged.without_rows,
+            data_docs=pages,
+            seconds=self.clock.shown,
         )
         refused = validate.refusal(report.checks)
         if refused is None:

@@ -68,6 +68,7 @@ def of_target(project: Project, observe: Callable[[Progress], None] = lambda _: 
         target=destination.shown,
         checks=judged.checks,
         tables_without_rows=judged.without_rows,
+        data_docs=validate.data_docs(judged, folder),
         problems=() if refused is None else (str(refused),),
         seconds=(("validate", round(time.perf_counter() - start, 3)),),
     )

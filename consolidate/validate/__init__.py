@@ -120,6 +120,15 @@ def of_candidates(
         ground.engine.dispose()
 
 
+def data_docs(judged: Judged, run_folder: Path) -> Path:
+    """Build the Data Docs of Great Expectations in the folder of the run; the page that leads to all others."""
+    from consolidate.run_folder import writing  # noqa: PLC0415 - as above
+    from consolidate.validate import docs  # noqa: PLC0415 - as above
+
+    with writing(run_folder):
+        return docs.write(judged, run_folder / docs.FOLDER)
+
+
 def refusal(checks: Sequence[CheckResult], what: str = "refuse the load") -> Problem | None:
     """Why the load is refused: critical expectations that failed, and all that could not be judged. None: it is not.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = "consolidate"
 _LONGEST: Final = 300
+_UNEXPECTED_NONE: Final = {"unexpected_count": 0, "unexpected_percent": 0.0}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -200,7 +201,7 @@ class _Table:
             observed = f"{unexpected:,} of {whole}, which `mostly` allows"
             return Verdict(check=replace(check, observed=observed, failing=unexpected), result=result)
         if result.success:
-            result.result = {"element_count": self._rows, "observed_value": 0}
+            result.result = {"element_count": self._rows, "observed_value": 0, **_UNEXPECTED_NONE}
             return Verdict(check=replace(check, observed=f"none of {whole}", failing=0), result=result)
         try:
             with writing(self._folder):
@@ -212,7 +213,9 @@ class _Table:
         except Exception as error:  # noqa: BLE001 - whatever refuses it: it failed, and its rows cannot be told
             said = f"it failed, and its rows cannot be listed: {_in_short(error)}"
             return Verdict(check=replace(check, status="errored", observed=said), result=result)
+        share = 100 * failing.rows / max(self._rows, 1)
         result.result = {"element_count": self._rows, "observed_value": failing.rows}
+        result.result |= {"unexpected_count": failing.rows, "unexpected_percent": share}
         observed = f"{failing.rows:,} of {whole}" if asked.said.kind != ROWS_QUERY else counted(failing.rows, "row")
         check = replace(check, observed=observed, failing=failing.rows, failing_keys=failing.keys, failing_file=file)
         return Verdict(check=check, result=result)
