@@ -11,6 +11,7 @@ from consolidate.errors import ExitCode
 from consolidate.model import RejectCode
 from consolidate.postgres import connect
 from consolidate.target.contract import expected
+from consolidate.transform import residual
 from tests.alpha import consolidated
 from tests.rebuilt import assert_rebuilt
 from tests.systems import built, sets
@@ -29,8 +30,9 @@ def _held(dsn: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(("system", "set_"), sets())
 def test_rows_are_accounted_for_recoverable_cell_by_cell_loaded_once_proved_again_and_taken_out_again(
-    system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str
+    system: str, set_: str, tmp_path: Path, target_dsn: str, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(residual, "_ROWS_AT_ONCE", 60)  # so that residuals are made in several parts
     source = built(system, set_, tmp_path / "stores", empty_dsn)
     done = consolidated(tmp_path, target_dsn, {system: source}, accept=[code.value for code in RejectCode])
     assert sum(counts.read for counts in done.report.sources) > 0

@@ -61,8 +61,13 @@ class Names:
         return self._work("made")
 
     @property
+    def links(self) -> str:
+        """Which candidates the rows went into: `#row`, `#first` (of its key), target_table, n, place (in lineage)."""
+        return self._work("links")
+
+    @property
     def residual(self) -> str:
-        """What of the rows no target cell gives back: `#key`, residual."""
+        """What of the rows no target cell gives back: `#first`, residual."""
         return self._work("residual")
 
     def found(self, find: str) -> str:

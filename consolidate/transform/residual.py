@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from consolidate.mapping.compile_finds import TEXT_IDS
 from consolidate.mapping.homes import Homes, archived, event_column, given_back, homes, standard_class, targets
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from consolidate.mapping.table import CompiledTable
     from consolidate.staging import Staging
 
+_ROWS_AT_ONCE: Final = 150_000
+
 COPIES = "#copies"
 """The member of a residual that says how many identical rows there were, where there was more than one."""
 
@@ -31,46 +33,69 @@ def write_residuals(staging: Staging, source: str, table: CompiledTable) -> None
     the column's type, and `#copies`. Key columns are given back by the key itself, unless they hold a `|`.
     """
     names = Names(source=source, table=table.mapping.table)
+    _link_rows(staging, names)
+    staging.run(f'create or replace table {names.residual} ("#first" bigint, residual varchar)')
+    ((low, high),) = staging.rows(f'select min("#first"), max("#first") from {names.links}')
+    if isinstance(low, int) and isinstance(high, int):
+        for start in range(low, high + 1, _ROWS_AT_ONCE):
+            staging.run(_of_rows(names, table, start, start + _ROWS_AT_ONCE))
+    staging.run(
+        'update cand."#lineage" set residual = r.residual from ('
+        f" select arg_min(l.place, {{'t': l.target_table, 'n': l.n}}) as place, any_value(x.residual) as residual"
+        f' from {names.links} l join {names.residual} x on x."#first" = l."#first" group by l."#first"'
+        ') r where cand."#lineage".rowid = r.place'
+    )
+
+
+def _link_rows(staging: Staging, names: Names) -> None:
+    """Which candidates the rows went into: numbers instead of texts, and rows of the same key under the first of them.
+
+    In the order of the rows, more or less, so that a part of the rows is found without reading the others.
+    """
+    staging.run(
+        f'create or replace table {names.links} as with again as (select "#key", min("#row") as first'
+        f' from {names.typed} group by "#key" having count(*) > 1)'
+        ' select t."#row", coalesce(a.first, t."#row") as "#first", k.target_table, k."#n" as n, k.rowid as place'
+        f' from cand."#lineage" k join {names.typed} t on t."#key" = k.source_key'
+        ' left join again a on a."#key" = k.source_key'
+        f" where k.source = {literal(names.source)} and k.source_table = {literal(names.table)}"
+    )
+
+
+def _of_rows(names: Names, table: CompiledTable, start: int, end: int) -> str:
+    """SQL that adds the residuals of the rows from `start` up to `end`: a part, because all would not fit in memory."""
     where = homes(table.mapping)
     members = [member for column in table.mapping.columns for member in _members(column, table, where)]
     values = [f"{value} as m{i}" for i, (_, value) in enumerate(members)]
     written = [f"{literal(json.dumps(name, ensure_ascii=False) + ': ')} || m{i}" for i, (name, _) in enumerate(members)]
+    links = "".join(f", l{i} as materialized ({_link(target)})" for i, target in enumerate(targets(table.mapping)))
     joins = "".join(
-        f' left join ({_link(target)}) l{i} on l{i}.source_key = t."#key"'
-        f' left join cand.{quoted(target)} c{i} on c{i}."#n" = l{i}.n'
+        f' left join l{i} on l{i}."#row" = r."#row"'
+        f' left join (from cand.{quoted(target)} where "#n" in (select n from l{i})) c{i} on c{i}."#n" = l{i}.n'
         for i, target in enumerate(targets(table.mapping))
     )
-    pair = ""
-    if table.mapping.pair is not None:
-        pair = f' left join {names.pairs} p on p."#row" = t."#row"'
+    pair = "" if table.mapping.pair is None else f' left join {names.pairs} p on p."#row" = r."#row"'
     copies = f"case when copies > 1 then {literal(json.dumps(COPIES) + ': ')} || json_text(copies::varchar) end"
-    staging.run(
-        f"create or replace table {names.residual} as with links as materialized ("
-        'select source_key, target_table, "#n" as n from cand."#lineage"'
-        f" where source = {literal(source)} and source_table = {literal(names.table)})"
-        f', cells as (select t."#key", {", ".join(values)}'
-        f' from {names.typed} t join {names.staged} s on s."#row" = t."#row"{pair}{joins}'
-        ' where t."#key" in (select source_key from links))'
-        f", kept as (select \"#key\", any_value(nullif(concat_ws(', ', {', '.join(written)}), '')) as body,"
-        ' count(*) as copies from cells group by "#key")'
-        f" select \"#key\", '{{' || concat_ws(', ', body, {copies}) || '}}' as residual from kept"
+    return (
+        f"insert into {names.residual} with links as materialized (from {names.links}"
+        f' where "#first" >= {start} and "#first" < {end}){links}'
+        f', cells as (select r."#first", {", ".join(values)} from (select distinct "#row", "#first" from links) r'
+        f' join {names.typed} t on t."#row" = r."#row" join {names.staged} s on s."#row" = r."#row"{pair}{joins})'
+        f", kept as (select \"#first\", any_value(nullif(concat_ws(', ', {', '.join(written)}), '')) as body,"
+        ' count(*) as copies from cells group by "#first")'
+        f" select \"#first\", '{{' || concat_ws(', ', body, {copies}) || '}}' as residual from kept"
         " where body is not null or copies > 1"
-    )
-    staging.run(
-        'update cand."#lineage" set residual = r.residual from ('
-        f" select l.rowid as place, x.residual from {names.residual} x join (select rowid, source_key,"
-        ' row_number() over (partition by source_key order by target_table, "#n") as turn from cand."#lineage"'
-        f" where source = {literal(source)} and source_table = {literal(names.table)}) l"
-        ' on l.source_key = x."#key" and l.turn = 1) r where cand."#lineage".rowid = r.place'
     )
 
 
 def _link(target: str) -> str:
-    """Of the rows of a target that a source row went into, the one with the lowest text id: `source_key`, `n`."""
+    """Of the rows of a target that a source row went into, the one with the lowest text id: `#row`, `n`."""
     identifier = TEXT_IDS.get(target)
-    order = "k.n" if identifier is None else f"c.{quoted(identifier)}"
+    if identifier is None:
+        return f'select "#row", min(n) as n from links where target_table = {literal(target)} group by 1'
     return (
-        f'select k.source_key, arg_min(k.n, {order}) as n from links k join cand.{quoted(target)} c on c."#n" = k.n'
+        f'select k."#row", arg_min(k.n, c.{quoted(identifier)}) as n'
+        f' from links k join cand.{quoted(target)} c on c."#n" = k.n'
         f" where k.target_table = {literal(target)} group by 1"
     )
 
