@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consolidate import embedded
+from consolidate import embedded, validate
 from consolidate.postgres import connect
 from consolidate.target import schema
 
@@ -97,3 +97,13 @@ def temporary_folder() -> Iterator[Path]:
     """A folder with a short path that an ordinary user can be let into, for servers of their own."""
     with tempfile.TemporaryDirectory(prefix="c") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def data_docs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data Docs, a second of each run, are not built in this process but where a test is marked as about them.
+
+    Runs in a process of their own, `demo` among them, build them always.
+    """
+    if request.node.get_closest_marker("data_docs") is None:
+        monkeypatch.setattr(validate, "data_docs", lambda *_: None)

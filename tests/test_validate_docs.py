@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FOREIGN = re.compile(r"<(?:script|link|img|iframe)\b", re.IGNORECASE)
 
+pytestmark = pytest.mark.data_docs
+
 
 def test_a_run_has_data_docs_that_every_report_leads_to(
     tmp_path: Path, target_dsn: str, monkeypatch: pytest.MonkeyPatch
