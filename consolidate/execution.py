@@ -206,8 +206,7 @@ class Execution:
         with self.clock.stage("extract"):
             staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
             _require_cover(self.sources, staged)
-            if not is_kept:
-                staging.hurry(sum(one.bytes_read for one in staged))
+            staging.fit(sum(one.bytes_read for one in staged), is_kept=is_kept)
             staging.lock_down()
             if is_evidence:
                 self._keep(staged, staging)

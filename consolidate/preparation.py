@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consolidate.errors import Problem, UsageError
 from consolidate.mapping import load
@@ -25,6 +25,8 @@ _REQUIRED: Final = ("bot_name", "bot_type", "strategy_name", "deployment_mode", 
 _LONGEST_ID: Final = 100
 _ID_TAIL: Final = len("_1234567890_0123456789")
 _LONG_SYMBOL: Final = 20
+_Compiled: TypeAlias = "dict[tuple[Path, str | None, MadeBots | None], CompiledSystem]"
+"""What sources of one mapping, time zone and say about bots share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +73,27 @@ def examined(project: Project) -> tuple[tuple[PreparedSource, ...], tuple[Proble
     """As `prepared`, with the problems as a value; sources whose mapping cannot be read at all are left out."""
     problems = Problems()
     systems: dict[Path, SystemMapping | None] = {}
+    compiled: _Compiled = {}
     found = []
     for source in project.sources:
         if source.mapping not in systems:
             systems[source.mapping] = load.system(source.mapping, problems)
         system = systems[source.mapping]
         if system is not None:
-            found.append(_source(source, system, problems))
+            found.append(_source(source, system, compiled, problems))
     return tuple(found), problems.found
 
 
-def _source(source: ProjectSource, system: SystemMapping, problems: Problems) -> PreparedSource:
+def _source(source: ProjectSource, system: SystemMapping, compiled: _Compiled, problems: Problems) -> PreparedSource:
     _check_store(source, system, problems)
     _check_modes(source, system, problems)
     made = _made(source, system, problems)
-    compiled = compile_system(system, zone=source.time_zone, problems=problems, made=made)
+    alike = (source.mapping, source.time_zone, made)
+    if alike not in compiled:
+        compiled[alike] = compile_system(system, zone=source.time_zone, problems=problems, made=made)
     return PreparedSource(
         source=source,
-        compiled=compiled,
+        compiled=compiled[alike],
         routing=_routing(source, system, problems),
         bots=tuple(_bot(source, system, bot, problems) for bot in source.bots),
     )

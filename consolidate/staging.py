@@ -31,6 +31,8 @@ _ENOUGH_MEMORY: Final = 576 * 2**20
 """What sorts and joins of millions of rows need to be fast; what is beyond it is spilled, whatever there is of it."""
 _ROOM_FOR_PLAIN: Final = 32
 """Uncompressed, all tables of a run together are up to so many times as large as what was read."""
+_LITTLE: Final = 4 * 2**20
+"""Up to so many bytes read, statements take longer to be planned than to be run."""
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _EXHAUSTED: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
 _FULL: Final = ("Could not write", "No space left", "File too large")
@@ -142,10 +144,16 @@ class Staging:
         with self._translated():
             return Staging(self._connection.cursor(), self.path)
 
-    def hurry(self, bytes_read: int) -> None:
-        """Spend disk instead of time on the tables to come, if there is plenty: do not compress them."""
-        if shutil.disk_usage(self.path.parent).free > bytes_read * _ROOM_FOR_PLAIN:
+    def fit(self, bytes_read: int, *, is_kept: bool) -> None:
+        """Prepare for what is to come of so much input.
+
+        Tables are not compressed, unless the file `is_kept` or disk is scarce. Of little, one thread makes more than
+        many, which then mostly wait for each other.
+        """
+        if not is_kept and shutil.disk_usage(self.path.parent).free > bytes_read * _ROOM_FOR_PLAIN:
             self.run("set force_compression = 'uncompressed'")
+        if bytes_read < _LITTLE:
+            self.run("set threads = 1")
 
     def engine(self) -> sa.Engine:
         """A SQLAlchemy engine on this database, with one connection of its own; dispose of it when done.

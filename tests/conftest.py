@@ -15,6 +15,7 @@ import pytest
 
 from consolidate import embedded, validate
 from consolidate.postgres import connect
+from consolidate.staging import Staging
 from consolidate.target import schema
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def empty_dsn(postgres_server: embedded.Server) -> Iterator[str]:
 def other_empty_dsn(postgres_server: embedded.Server) -> Iterator[str]:
     """Another fresh, empty database on the same server."""
     yield from _fresh(postgres_server, "template0")
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Iterator[Staging]:
+    """A DuckDB file as that of a run that read little."""
+    with Staging.open(tmp_path / "staging.duckdb") as opened:
+        opened.fit(0, is_kept=False)
+        opened.lock_down()
+        yield opened
 
 
 @pytest.fixture

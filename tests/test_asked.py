@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consolidate.postgres import connect
-from consolidate.staging import Staging
 from consolidate.target.asked import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from consolidate.staging import Staging
     from consolidate.target.transaction import Connection
 
 RETURNED = (("n", "bigint"), ("text", "varchar"))
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.run("create schema if not exists work")
-        yield opened
 
 
 def echo(connection: Connection, staging: Staging, rows: str) -> int:

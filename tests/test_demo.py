@@ -76,6 +76,9 @@ def test_the_demo_of_every_system_is_one_database_and_one_report(folder: Path) -
     report = json.loads((folder / "all.json").read_text(encoding="utf-8"))
     assert {counts["source"] for counts in report["sources"]} == set(fixtures.systems())
     assert {control["status"] for control in report["controls"]} == {"equal"}
+    assert [(one["source"], one["table"], one["code"]) for one in report["rejects"]] == [
+        ("lxalgo", "trade_events", "unmatched_close")
+    ] * 2
     for counts in report["sources"]:
         parts = ("mapped", "merged", "rejected", "filtered", "archived")
         assert counts["read"] == sum(counts[part] for part in parts)

@@ -9,17 +9,16 @@ import pytest
 from consolidate import diff
 from consolidate.errors import ConflictError
 from consolidate.postgres import connect
-from consolidate.staging import Staging
 from consolidate.target import held
 from consolidate.target.transaction import snapshot
 from tests.candidates import SOURCE, Candidate, SourceRow, balance, bot, candle, day, fill, position, trade
 from tests.test_load import ALL, all_rows, rows_of, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from consolidate.diff import DiffReport
+    from consolidate.staging import Staging
 
 LEDGER = "audit.migration_runs"
 
@@ -29,13 +28,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """Rows of the target are found by their keys, or by reading all of the bots; both must find the same."""
     if request.param == "scanned":
         monkeypatch.setattr(held, "MANY", 0)
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.lock_down()
-        yield opened
 
 
 def plan(dsn: str, staging: Staging, rows: Iterable[Candidate], sources: tuple[str, ...] = (SOURCE,)) -> DiffReport:

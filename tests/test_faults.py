@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def test_killed_at_random_moments_all_or_nothing_is_there(place: Place) -> None:
     for _ in range(8):
         running = place.start("run")
         time.sleep(moments.uniform(0.1, 1) * took)
-        running.signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have come to its end before
+            running.signal(signal.SIGKILL)
         place.end(running)
         place.settled()
         found = place.loaded()

@@ -23,7 +23,7 @@ from consolidate.target.transaction import transaction
 from tests.candidates import SOURCE, Candidate, Rejected, SourceRow, balance, bot, candle, day, fill, position, trade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     import psycopg
 
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.lock_down()
-        yield opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from consolidate import diff
 from consolidate.model import BotChart, SymbolMoney
 from consolidate.pictures import _TIMES, MOST_POINTS, pictures
 from consolidate.postgres import connect
-from consolidate.staging import Staging
 from consolidate.target.contract import expected
 from consolidate.target.transaction import snapshot
 from tests.candidates import BOT, SOURCE, Candidate, balance, bot, fill, trade
 from tests.test_load import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from consolidate.model import ChartData
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.lock_down()
-        yield opened
+    from consolidate.staging import Staging
 
 
 def drawn(dsn: str, staging: Staging, rows: Iterable[Candidate]) -> ChartData:

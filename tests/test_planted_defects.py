@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from consolidate import fixtures
-from tests.alpha import SYSTEMS, Consolidated, Planted, consolidated, database, planted
+from tests.alpha import Consolidated, Planted, consolidated, database, planted
 from tests.systems import built, sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from consolidate.embedded import Server
 
@@ -88,26 +86,3 @@ def test_each_line_of_the_table_of_defects_plants_one_row(one: Planted) -> None:
     same = [other for other in planted() if (other.system, other.table, other.key) == (one.system, one.table, one.key)]
     assert {other.code for other in same} == {one.code}
     assert len(same) == 1 or one.code.value == "duplicate_key"
-
-
-def test_the_clean_stores_give_two_closes_without_an_opening_and_no_other_reject(
-    postgres_server: Server, tmp_path: Path
-) -> None:
-    with ExitStack() as databases:
-        target, *stores = (databases.enter_context(database(postgres_server)) for _ in ("target", *SYSTEMS))
-        sources = {
-            system: built(system, fixtures.CLEAN, tmp_path / "stores", store)
-            for system, store in zip(SYSTEMS, stores, strict=True)
-        }
-        refused = consolidated(tmp_path, target, sources, status="refused")
-        assert refused.report.exit_code == 4
-        done = consolidated(tmp_path, target, sources, accept=["unmatched_close"])
-        assert done.report.exit_code == 0
-        assert [(one.source, one.table, one.code.value) for one in done.report.rejects] == [
-            ("lxalgo", "trade_events", "unmatched_close"),
-            ("lxalgo", "trade_events", "unmatched_close"),
-        ]
-        assert done.target.counts()["audit.migration_rejects"] == 2
-    assert all(counts.residue == 0 for counts in done.report.sources)
-    assert all(control.status == "equal" for control in done.report.controls)
-    assert done.report.controls

@@ -9,27 +9,20 @@ import pytest
 from consolidate import reconcile
 from consolidate.errors import ExitCode, ReconciliationError
 from consolidate.postgres import connect
-from consolidate.staging import Staging
 from tests.candidates import balance, bot, candle, day, position, trade
 from tests.test_load import ALL, all_rows, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     import psycopg
+
+    from consolidate.staging import Staging
 
 _TRIGGER = """
     create function public.meddle() returns trigger language plpgsql as $$ begin {body} end $$;
     create trigger meddle {when} on {table} for each row execute function public.meddle();
 """
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.lock_down()
-        yield opened
 
 
 def trigger(table: str, body: str, when: str = "before insert or update") -> Callable[[psycopg.Connection[Any]], None]:

@@ -36,7 +36,6 @@ from tests.candidates import Candidate, create, insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import psycopg
     from hypothesis.strategies import SearchStrategy
@@ -138,12 +137,6 @@ _ROWS = st.lists(
     min_size=1,
     max_size=25,
 )
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        yield opened
 
 
 @contextmanager

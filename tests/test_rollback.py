@@ -10,7 +10,6 @@ import pytest
 from consolidate import diff, reconcile
 from consolidate.errors import ConflictError, ReconciliationError
 from consolidate.postgres import connect
-from consolidate.staging import Staging
 from consolidate.target import ledger, load, rollback
 from consolidate.target.contract import expected
 from consolidate.target.transaction import transaction
@@ -18,17 +17,8 @@ from tests.candidates import SOURCE, Candidate, SourceRow, balance, bot, candle,
 from tests.test_load import ALL, record, rows_of, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from consolidate.staging import Staging
     from consolidate.target.rollback import Undone
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.lock_down()
-        yield opened
 
 
 def roll_back(dsn: str, run_id: str = "run-1", of_bot: str | None = None) -> Undone:

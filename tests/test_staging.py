@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -147,12 +148,21 @@ def test_tables_are_compressed_where_the_disk_has_no_room_for_plain_ones(
     staging: Staging, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    staging.hurry(1_000)
+    staging.fit(1_000, is_kept=False)
     staging.lock_down()
     staging.run("create table work.some as select (range // 1000) as n from range(300000)")
     staging.run("checkpoint")
     kinds = {kind for (kind,) in staging.rows("select distinct compression from pragma_storage_info('work.some')")}
     assert ("Uncompressed" in kinds) is (free > 32_000), kinds
+
+
+def test_of_little_one_thread_makes_more_than_many(tmp_path: Path) -> None:
+    threads = []
+    for read in (1_000, 10_000_000):
+        with Staging.open(tmp_path / f"{read}.duckdb") as staging:
+            staging.fit(read, is_kept=True)
+            threads.append(staging.value("select current_setting('threads')"))
+    assert threads == [1, os.cpu_count()]
 
 
 def test_an_error_of_duckdb_never_leaks(staging: Staging) -> None:

@@ -21,26 +21,29 @@ if TYPE_CHECKING:
 def reject_check_violations(staging: Staging, names: Names, block: CompiledBlock, relation: str) -> None:
     """Reject the rows of `relation` whose cells in this block break a check of the target; a check of null passes."""
     cells = {cell.cell.column: cell for cell in block.cells}
-    columns = []
-    for column in block.target.columns:
-        cell = cells.get(column.name)
-        if cell is not None:
-            columns.append(f"{quoted(f't{block.index}.{column.name}')} as {quoted(column.name)}")
-    for check in block.target.checks:
-        mentioned = [name for name in cells if re.search(rf"\b{re.escape(name)}\b", check.expression)]
-        if not mentioned:
+    checks = [
+        (check.expression, mentioned)
+        for check in block.target.checks
+        if (mentioned := [name for name in cells if re.search(rf"\b{re.escape(name)}\b", check.expression)])
+    ]
+    if not checks:
+        return
+    columns = [
+        f"{quoted(f't{block.index}.{column.name}') if column.name in cells else 'null'} as {quoted(column.name)}"
+        for column in block.target.columns
+    ]
+    rows = f'(select "#row", {", ".join(columns)} from {relation} where "w{block.index}" and "#fail" is null)'
+    broken = staging.rows(
+        f"select {', '.join(f'count(*) filter (where not ({one}))' for one, _ in checks)} from {rows}"
+    )
+    for (expression, mentioned), number in zip(checks, broken[0], strict=True):
+        if not number:
             continue
-        lacking = {c.name for c in block.target.columns} - set(cells)
-        nulls = [f"null as {quoted(name)}" for name in lacking if re.search(rf"\b{name}\b", check.expression)]
-        rows = (
-            f'select "#row" from (select "#row", {", ".join([*columns, *nulls])} from {relation}'
-            f' where "w{block.index}" and "#fail" is null) where not ({check.expression})'
-        )
         blamed = next((cells[name] for name in mentioned if cells[name].value.column), cells[mentioned[0]])
         fates.reject(
             staging,
             names,
-            rows,
+            f'select "#row" from {rows} where not ({expression})',
             RejectCode.CHECK_VIOLATION,
             column=blamed.value.column or blamed.cell.column,
             location=blamed.cell.location,
