@@ -15,7 +15,14 @@ from consolidate.model import ExtractRequest, Progress, SourceKind, StagedSource
 from consolidate.staging import Staging
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Iterator[Staging]:
+    with Staging.open(tmp_path / "staging.duckdb") as opened:
+        yield opened
 
 
 def _request(dsn: str, *tables: str, schema: str | None = None) -> ExtractRequest:
