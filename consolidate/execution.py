@@ -27,7 +27,7 @@ from consolidate.model import COMMITTED, COMMITTING, Progress, RowsWanted, RunRe
 from consolidate.planning import SavedPlan
 from consolidate.postgres import check_server, connect
 from consolidate.preparation import PreparedSource, prepared
-from consolidate.reading import read_source
+from consolidate.reading import read_sources
 from consolidate.references import of_target
 from consolidate.report import document
 from consolidate.run_folder import unkept, writing
@@ -204,7 +204,7 @@ class Execution:
         """Read all sources. `is_kept`: the DuckDB file is to be small. `is_evidence`: what is read is kept besides."""
         validate.begin()
         with self.clock.stage("extract"):
-            staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
+            staged = read_sources(self.sources, staging, self.folder, self.observe)
             _require_cover(self.sources, staged)
             staging.fit(sum(one.bytes_read for one in staged), is_kept=is_kept)
             staging.lock_down()
@@ -492,7 +492,7 @@ class Execution:
         validate.begin()
         try:
             with self.clock.stage("extract"), Staging.open(aside) as staging:
-                staged = [read_source(source, staging, self.folder, self.observe) for source in self.sources]
+                staged = read_sources(self.sources, staging, self.folder, self.observe)
                 planning.require_same_sources(plan, planning.table_digests(staged))
         except ConflictError:
             shutil.rmtree(self.folder, ignore_errors=True)

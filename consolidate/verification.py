@@ -174,11 +174,11 @@ def _from_sources(
     project: Project, found: Evidence | None, staging: Staging, observe: Callable[[Progress], None]
 ) -> _Basis:
     """Read the sources again; with evidence, they must be as the run read them."""
-    from consolidate.reading import read_source  # noqa: PLC0415 - evidence alone needs no driver of a source
+    from consolidate.reading import read_sources  # noqa: PLC0415 - evidence alone needs no driver of a source
 
     with sources_opened(project) as reachable:
         sources = prepared(reachable)
-        staged = [read_source(source, staging, staging.path.parent, observe) for source in sources]
+        staged = read_sources(sources, staging, staging.path.parent, observe)
     if found is not None:
         _require_same(found, staged)
     return _Basis(
