@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TEMPLATE = "template_unified"
 _FOLDER = "CONSOLIDATE_TEST_FOLDER"
 _SOCKET = "CONSOLIDATE_TEST_SOCKET"
+_ROOM = 4 * 2**30
 
 
 def pytest_configure() -> None:
@@ -34,7 +35,17 @@ def pytest_configure() -> None:
     and so from a server that runs meanwhile as an ordinary user.
     """
     if _FOLDER not in os.environ:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="consolidate-tests-")
+        place = _in_memory()
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="consolidate-tests-", dir=place)
+        if place is not None:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(place))
+
+
+def _in_memory() -> Path | None:
+    """A file system in memory, where there is one with room: a database of each test is hundreds of files."""
+    place = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    there = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > _ROOM
+    return place if there else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEDGER = "audit.migration_runs"
 
 
-@pytest.fixture(autouse=True, params=["looked up", "scanned"])
+@pytest.fixture(params=["looked up", "scanned"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of the target are found by their keys, or by reading all of the bots; both must find the same."""
     if request.param == "scanned":
@@ -59,6 +59,7 @@ def test_against_an_absent_schema_everything_is_inserted(staging: Staging) -> No
     assert counts["trading.market_data", None] == 2
 
 
+@pytest.mark.usefixtures("way")
 def test_a_plan_says_what_the_load_then_does_and_writes_nothing(target_dsn: str, staging: Staging) -> None:
     before = all_rows(target_dsn)
     planned = plan(target_dsn, staging, ALL)
@@ -66,6 +67,7 @@ def test_a_plan_says_what_the_load_then_does_and_writes_nothing(target_dsn: str,
     assert planned.counts == run(target_dsn, staging, ALL).report.counts
 
 
+@pytest.mark.usefixtures("way")
 def test_a_second_run_changes_nothing(target_dsn: str, staging: Staging) -> None:
     run(target_dsn, staging, ALL)
     before = all_rows(target_dsn)
@@ -85,6 +87,7 @@ def test_candidates_in_another_order_are_the_same_rows(target_dsn: str, staging:
     assert without_runs(all_rows(target_dsn)) == without_runs(before)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_source_that_grew_adds_just_its_new_rows(target_dsn: str, staging: Staging) -> None:
     run(target_dsn, staging, ALL)
     more = (*ALL, trade("7"), balance("7"), candle("2024-01-02 00:07:00"), day("2024-01-07"))
@@ -112,6 +115,7 @@ COLUMN = {
 }
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("table", sorted(CHANGED))
 def test_changed_only_in_the_source_is_updated_and_the_former_row_kept(
     target_dsn: str, staging: Staging, table: str
@@ -142,6 +146,7 @@ def test_only_json_changed_is_an_update(target_dsn: str, staging: Staging) -> No
         assert tally(plan(target_dsn, staging, rows))["trading.trades"] == (0, 1, 0, 0)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("table", ["trading.bots", "trading.trades", "trading.account_balance", "trading.market_data"])
 def test_changed_only_in_the_target_is_left_alone_and_told(target_dsn: str, staging: Staging, table: str) -> None:
     run(target_dsn, staging, ALL)
@@ -164,6 +169,7 @@ def test_deleted_in_the_target_is_not_inserted_again(target_dsn: str, staging: S
     assert rows_of(target_dsn, f"select count(*) from {table}") == [(0,)]
 
 
+@pytest.mark.usefixtures("way")
 def test_changed_in_both_is_a_conflict_with_both_values(target_dsn: str, staging: Staging) -> None:
     run(target_dsn, staging, ALL)
     rows_of(target_dsn, "update trading.trades set pnl_usd = 7 where trade_id = 'alpha_001_1' returning 1")

@@ -24,11 +24,16 @@ KEYS = [*exports.COLUMNS]
 
 class Place:
     def __init__(
-        self, folder: Path, dsn: str, limits: str = "{accept: [unmatched_close]}", set_: str = "clean"
+        self,
+        folder: Path,
+        dsn: str,
+        *systems: str,
+        limits: str = "{accept: [unmatched_close]}",
+        set_: str = "clean",
     ) -> None:
         self.folder, self.dsn = folder, dsn
-        projects.build(folder, "momentum", "lxalgo", set_=set_)
-        projects.write(folder, "momentum", "lxalgo", limits=limits)
+        projects.build(folder, *systems, set_=set_)
+        projects.write(folder, *systems, limits=limits)
 
     def call(self, *arguments: str) -> Ended:
         return called(*arguments, cwd=self.folder, environment={"TARGET": self.dsn})
@@ -50,7 +55,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, target_dsn: str) -> Place:
-    return Place(tmp_path, target_dsn)
+    return Place(tmp_path, target_dsn, "momentum")
 
 
 def test_a_run_is_listed_rolled_back_and_loaded_again(place: Place) -> None:
@@ -86,7 +91,8 @@ def test_a_run_is_listed_rolled_back_and_loaded_again(place: Place) -> None:
     assert "rolled_back" in place.call("runs").out
 
 
-def test_one_bot_is_rolled_back_by_name(place: Place) -> None:
+def test_one_bot_is_rolled_back_by_name(tmp_path: Path, target_dsn: str) -> None:
+    place = Place(tmp_path, target_dsn, "momentum", "lxalgo")
     run = place.document("run")
     wrong = place.call("rollback", "latest", "--bot", "lxalgo_01")
     assert wrong.code == 2
@@ -127,7 +133,7 @@ def test_a_row_that_a_bot_changed_refuses_with_exit_6(place: Place) -> None:
 
 
 def test_rejects_are_listed_filtered_and_exported_verbatim(tmp_path: Path, target_dsn: str) -> None:
-    place = Place(tmp_path, target_dsn, limits="{max_rejects: 1000}", set_="defects")
+    place = Place(tmp_path, target_dsn, "momentum", "lxalgo", limits="{max_rejects: 1000}", set_="defects")
     run = place.document("run")
     assert run["exit_code"] == 0, run["problems"]
     found = place.document("rejects", "latest", "--limit", "1000")
