@@ -72,7 +72,7 @@ class _SideBySide:
         self._failed: BaseException | None = None
 
     def read(self, at_once: int) -> list[StagedSource]:
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(at_once)]
+        threads = [threading.Thread(target=self._work, name=f"reading {n}", daemon=True) for n in range(at_once)]
         for thread in threads:
             thread.start()
         try:

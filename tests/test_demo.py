@@ -11,7 +11,7 @@ from consolidate import demo, destination, fixtures
 from consolidate.errors import UsageError
 from consolidate.postgres import connect
 from consolidate.project import load
-from tests.command import consolidate
+from tests.command import called, consolidate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_the_demo_works_twice_in_a_row_from_a_path_with_a_blank_and_so_do_the_co
     assert "\nnothing new: 777 rows unchanged; " in second.out
     assert "consolidate run -c consolidate-demo/consolidate.yaml" in second.out
     for command in ("run", "check", "inspect momentum", "inspect shortseller", "schema --apply"):
-        ended = consolidate(*command.split(), "-c", "consolidate-demo/consolidate.yaml", cwd=folder)
+        ended = called(*command.split(), "-c", "consolidate-demo/consolidate.yaml", cwd=folder)
         assert (ended.code, ended.err) == (0, ""), command
 
 

@@ -139,7 +139,7 @@ def test_the_run_does_what_the_plan_of_a_reader_foresaw(
     as_reader = project.load(file, {"TARGET": target, "SHORTSELLER_DSN": store})
     require_unwritable(target)
     changes = 0
-    for turn in range(3):
+    for turn in range(2):
         done = edit(tmp_path, empty_dsn, target_dsn, chance) if turn else []
         settled = chance.choice(("refuse", "source", "target")) if turn else "refuse"
         planned = pipeline.plan(as_reader, on_conflict=settled, wanted=ROWS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consolidate import pipeline, project
+from consolidate import fixtures, pipeline, project
 from consolidate.errors import ExitCode
 from consolidate.model import RejectCode
 from consolidate.postgres import connect
@@ -44,6 +44,8 @@ def test_rows_are_accounted_for_recoverable_cell_by_cell_loaded_once_proved_agai
     loaded = project.load(done.file, {})
     again = pipeline.run(loaded)
     assert (again.status, sum(one.insert + one.update + one.conflict for one in again.targets)) == ("loaded", 0)
+    if set_ == fixtures.CLEAN and (system, fixtures.DEFECTS) in sets():
+        return  # the rest is seen of the store with defects, which has rows of the same tables
     for from_sources in (False, True):
         assert pipeline.verify(loaded, done.report.run_id, from_sources=from_sources).exit_code == ExitCode.DONE
     assert _held(target_dsn) == before

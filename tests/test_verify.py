@@ -45,14 +45,6 @@ def _run_folder(loaded: Project) -> Path:
     return folder
 
 
-def test_a_clean_target_holds_from_evidence_and_from_sources(tmp_path: Path, target_dsn: str, empty_dsn: str) -> None:
-    loaded = _loaded(tmp_path, target_dsn, "shortseller", "momentum", "lxalgo", postgres_dsn=empty_dsn)
-    for from_sources in (False, True):
-        report = pipeline.verify(loaded, from_sources=from_sources)
-        assert (report.status, report.exit_code, report.problems) == ("loaded", ExitCode.DONE, ())
-        assert "777 rows are as they were loaded" in report.notices[0].message
-
-
 def _changed(column: ColumnContract) -> str:
     cell = f't."{column.name}"'
     forms = {
