@@ -103,7 +103,8 @@ class _Feed:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         try:
-            lines = iter(self._copy)
+            # psycopg gives a memoryview a line, which the garbage collector would look at again and again.
+            lines = map(bytes, self._copy)
             while block := b"".join(islice(lines, _READ_LINES)):
                 options = {"read_options": self._read, "parse_options": _FORMAT, "convert_options": self._convert}
                 yield from csv.read_csv(pa.BufferReader(block), **options).to_batches()
