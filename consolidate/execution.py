@@ -206,7 +206,7 @@ class Execution:
         with self.clock.stage("extract"):
             staged = read_sources(self.sources, staging, self.folder, self.observe)
             _require_cover(self.sources, staged)
-            staging.fit(sum(one.bytes_read for one in staged), is_kept=is_kept)
+            staging.fit([one.bytes_read for one in staged], is_kept=is_kept)
             staging.lock_down()
             if is_evidence:
                 self._keep(staged, staging)

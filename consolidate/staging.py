@@ -144,16 +144,17 @@ class Staging:
         with self._translated():
             return Staging(self._connection.cursor(), self.path)
 
-    def fit(self, bytes_read: int, *, is_kept: bool) -> None:
-        """Prepare for what is to come of so much input.
+    def fit(self, bytes_read: Sequence[int], *, is_kept: bool) -> None:
+        """Prepare for what is to come of so much input, source by source.
 
-        Tables are not compressed, unless the file `is_kept` or disk is scarce. Of little, one thread makes more than
-        many, which then mostly wait for each other.
+        Tables are not compressed, unless the file `is_kept` or disk is scarce. Where each source is little, one thread
+        makes more than many, which then mostly wait for each other, and looking for ways to save work is work.
         """
-        if not is_kept and shutil.disk_usage(self.path.parent).free > bytes_read * _ROOM_FOR_PLAIN:
+        if not is_kept and shutil.disk_usage(self.path.parent).free > sum(bytes_read) * _ROOM_FOR_PLAIN:
             self.run("set force_compression = 'uncompressed'")
-        if bytes_read < _LITTLE:
+        if max(bytes_read, default=0) < _LITTLE:
             self.run("set threads = 1")
+            self.run("set disabled_optimizers = 'common_subexpressions'")
 
     def engine(self) -> sa.Engine:
         """A SQLAlchemy engine on this database, with one connection of its own; dispose of it when done.

@@ -108,7 +108,7 @@ def other_empty_dsn(postgres_server: embedded.Server) -> Iterator[str]:
 def staging(tmp_path: Path) -> Iterator[Staging]:
     """A DuckDB file as that of a run that read little."""
     with Staging.open(tmp_path / "staging.duckdb") as opened:
-        opened.fit(0, is_kept=False)
+        opened.fit([0], is_kept=False)
         opened.lock_down()
         yield opened
 

@@ -108,7 +108,7 @@ def run(
     assert problems == ()
     assert ready is not None
     with Staging.open(folder / "staging.duckdb") as staging:
-        staging.fit(0, is_kept=False)
+        staging.fit([0], is_kept=False)
         staged = [stage(staging, name, table) for name, table in tables.items() if table.columns]
         source = StagedSource(
             source="s", kind=SourceKind.POSTGRES, origin="a test", tables=tuple(staged), unread=(), bytes_read=0

@@ -50,7 +50,7 @@ def staged(folder: Path, rows: Iterable[Candidate]) -> Iterator[Staging]:
     """A DuckDB file with these candidates."""
     folder.mkdir(parents=True, exist_ok=True)
     with Staging.open(folder / "staging.duckdb") as staging:
-        staging.fit(0, is_kept=False)
+        staging.fit([0], is_kept=False)
         candidates.fill(staging, rows)
         yield staging
 

@@ -106,7 +106,7 @@ def _planted(which: str) -> list[Candidate]:
 
 def _judged(rows: Iterable[Candidate], place: Path, first: str = "select 1") -> tuple[CheckResult, ...]:
     with Staging.open(place / "staging.duckdb") as staging:
-        staging.fit(0, is_kept=False)
+        staging.fit([0], is_kept=False)
         fill(staging, rows)
         staging.run(first)
         return validate.of_candidates(staging, (), place / "failing").checks

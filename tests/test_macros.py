@@ -29,7 +29,7 @@ FEW = settings(max_examples=25, deadline=None)
 @pytest.fixture(scope="module")
 def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     with Staging.open(tmp_path_factory.mktemp("macros") / "staging.duckdb") as opened:
-        opened.fit(0, is_kept=False)
+        opened.fit([0], is_kept=False)
         yield opened
 
 

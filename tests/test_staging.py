@@ -148,7 +148,7 @@ def test_tables_are_compressed_where_the_disk_has_no_room_for_plain_ones(
     staging: Staging, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    staging.fit(1_000, is_kept=False)
+    staging.fit([1_000], is_kept=False)
     staging.lock_down()
     staging.run("create table work.some as select (range // 1000) as n from range(300000)")
     staging.run("checkpoint")
@@ -160,7 +160,7 @@ def test_of_little_one_thread_makes_more_than_many(tmp_path: Path) -> None:
     threads = []
     for read in (1_000, 10_000_000):
         with Staging.open(tmp_path / f"{read}.duckdb") as staging:
-            staging.fit(read, is_kept=True)
+            staging.fit([read], is_kept=True)
             threads.append(staging.value("select current_setting('threads')"))
     assert threads == [1, os.cpu_count()]
 
