@@ -147,11 +147,14 @@ class Staging:
     def fit(self, bytes_read: Sequence[int], *, is_kept: bool) -> None:
         """Prepare for what is to come of so much input, source by source.
 
-        Tables are not compressed, unless the file `is_kept` or disk is scarce. Where each source is little, one thread
+        Unless the file `is_kept`, tables are not compressed where disk is plenty, and what is not in the file at its
+        end stays in the log beside it. Where each source is little, one thread
         makes more than many, which then mostly wait for each other, and looking for ways to save work is work.
         """
         if not is_kept and shutil.disk_usage(self.path.parent).free > sum(bytes_read) * _ROOM_FOR_PLAIN:
             self.run("set force_compression = 'uncompressed'")
+        if not is_kept:
+            self.run("pragma disable_checkpoint_on_shutdown")
         if max(bytes_read, default=0) < _LITTLE:
             self.run("set threads = 1")
             self.run("set disabled_optimizers = 'common_subexpressions'")
