@@ -27,7 +27,7 @@ ARRIVED: Final = "arrived"
 
 BATCH_ROWS: Final = 65_536
 _SHARE_OF_MEMORY: Final = 0.6
-_ENOUGH_MEMORY: Final = 400 * 2**20
+_ENOUGH_MEMORY: Final = 336 * 2**20
 """What sorts and joins of millions of rows need to be fast; what is beyond it is spilled, whatever there is of it."""
 _ROOM_FOR_PLAIN: Final = 32
 """Uncompressed, all tables of a run together are up to so many times as large as what was read."""
@@ -69,7 +69,7 @@ class Staging:
     def open(cls, path: Path, *, memory_limit_bytes: int | None = None) -> Self:
         """Open or create the file, with UTC as time zone, its schemas and the macros of `sql/staging/`.
 
-        Memory is limited to 400 MB, to 60 % of what this machine (or its container) has, and to `memory_limit_bytes`,
+        Memory is limited to 336 MB, to 60 % of what this machine (or its container) has, and to `memory_limit_bytes`,
         whichever is least; beyond it DuckDB spills into a folder next to the file. No extension is ever downloaded or
         loaded by itself. Raises `UnreachableError` where the file cannot be opened, is no DuckDB file, or is held by
         another process.
@@ -241,7 +241,7 @@ class Staging:
 
 
 def memory_limit(wanted: int | None = None) -> int:
-    """Bytes that DuckDB may use: 400 MB, 60 % of this machine's or container's, or `wanted`, whichever is least."""
+    """Bytes that DuckDB may use: 336 MB, 60 % of this machine's or container's, or `wanted`, whichever is least."""
     known = [size for size in (_physical_memory(), *map(_cgroup_memory, _CGROUP_LIMITS)) if size is not None]
     limits = [_ENOUGH_MEMORY, *(int(size * _SHARE_OF_MEMORY) for size in known)]
     return min(limits if wanted is None else [*limits, wanted])

@@ -139,8 +139,8 @@ def test_memory_is_never_more_than_its_share() -> None:
 
 
 def test_memory_is_bounded_however_much_the_machine_has(staging: Staging) -> None:
-    assert memory_limit() <= 400 * 2**20
-    assert staging.value("select current_setting('memory_limit')") == "400.0 MiB"
+    assert memory_limit() <= 336 * 2**20
+    assert staging.value("select current_setting('memory_limit')") == "336.0 MiB"
 
 
 @pytest.mark.parametrize("free", [33_000, 31_000])
