@@ -56,10 +56,8 @@ def _edit(folder: Path, statement: str) -> None:
         store.execute(statement)
 
 
-def test_the_plan_foresees_every_count_of_the_run_and_writes_nothing(
-    tmp_path: Path, target_dsn: str, empty_dsn: str
-) -> None:
-    loaded = _project(tmp_path, target_dsn, "shortseller", "momentum", "lxalgo", postgres_dsn=empty_dsn)
+def test_the_plan_foresees_every_count_of_the_run_and_writes_nothing(tmp_path: Path, target_dsn: str) -> None:
+    loaded = _project(tmp_path, target_dsn, "lxalgo")
     before = _everything(target_dsn)
     planned = pipeline.plan(loaded)
     assert (planned.status, planned.exit_code) == ("planned", ExitCode.DONE)
