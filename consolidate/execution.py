@@ -202,7 +202,7 @@ class Execution:
 
     def _extracted(self, staging: Staging, *, is_kept: bool = False, is_evidence: bool = True) -> list[StagedSource]:
         """Read all sources. `is_kept`: the DuckDB file is to be small. `is_evidence`: what is read is kept besides."""
-        validate.begin()
+        validate.begin(at_once=self.command == _OF_CASES)
         with self.clock.stage("extract"):
             staged = read_sources(self.sources, staging, self.folder, self.observe)
             _require_cover(self.sources, staged)

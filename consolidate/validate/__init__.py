@@ -55,11 +55,12 @@ def checked(mappings: Iterable[Path]) -> tuple[Problem, ...]:
     return problems.found
 
 
-def begin() -> None:
+def begin(*, at_once: bool = False) -> None:
     """Load Great Expectations in the background, while rows are read."""
     from consolidate.validate import engine  # noqa: PLC0415 - so that reading suites starts nothing
 
-    engine.begin()
+    # Before 3.12, Python may fail where two threads parse code, as pytest does meanwhile with the tests around cases.
+    engine.require() if at_once else engine.begin()
 
 
 def asked(suites: Sequence[Suite], problems: Problems) -> list[Asked]:
